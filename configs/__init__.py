@@ -1,0 +1,1 @@
+"""The shipped pipelines: one YAML for each real use."""

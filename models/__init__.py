@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: adapters for models. Knows no pipeline; usable in a notebook."""

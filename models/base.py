@@ -1,0 +1,91 @@
+"""The protocols that model adapters follow: shapes and colour order are fixed here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+class ModelError(Exception):
+    """A model could not be loaded: one line that says what is missing and where it is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What runs: for reports. `checksum` is the SHA-256 of the weights file, empty for classical methods."""
+
+    name: str
+    source: str = ""
+    checksum: str = ""
+    device: str = "cpu"
+    precision: str = "float32"
+
+    def facts(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A mask inside its box: uint8 [h, w] of 0 and 255, its left upper corner at (x, y) of the picture."""
+
+    x: int
+    y: int
+    mask: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """What a segmenter found, best first: boxes float32 [N, 4] (x0 y0 x1 y1, pixels), scores float32 [N],
+    classes int [N], and one patch for each."""
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    patches: tuple[Patch, ...]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def paint(self, out: Image) -> None:
+        """Set `out` (uint8 [H, W]) to 255 wherever any patch covers, 0 elsewhere."""
+        out[:] = 0
+        for patch in self.patches:
+            height, width = patch.mask.shape
+            view = out[patch.y : patch.y + height, patch.x : patch.x + width]
+            np.maximum(view, patch.mask, out=view)
+
+
+class Segmenter(Protocol):
+    """Finds the instances of the wanted classes."""
+
+    info: ModelInfo
+    names: tuple[str, ...]
+
+    def segment(self, image: Image) -> Instances:
+        """`image` is uint8 [H, W, 3] BGR and is not changed."""
+        ...
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Run on pictures of that size until steady; return the slowest later step in seconds."""
+        ...
+
+
+class Inpainter(Protocol):
+    """Invents what is behind a hole."""
+
+    info: ModelInfo
+
+    def inpaint(self, image: Image, hole: Image) -> Image:
+        """`image` uint8 [h, w, 3] BGR, `hole` uint8 [h, w] (255: fill); a new picture of exactly that size.
+
+        What it holds outside the hole is of no account. Raises FloatingPointError where the result is not finite."""
+        ...
+
+    def warm_up(self) -> float:
+        """Run once; return the seconds of the slowest step after the first."""
+        ...

@@ -1,0 +1,261 @@
+"""PipelineConfig: a pipeline as its user writes it, strict and frozen; and the only reader of environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ConfigError
+from pipeline.frame import FrameSpec
+from pipeline.importer import load_class
+from pipeline.reading import close_match, explain, read_yaml
+from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
+
+OnError = Literal["blank", "stop"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class RestartPolicy(_Strict):
+    """How often a stage may die before it has done anything, until the run is given up."""
+
+    max_restarts: int = Field(default=3, ge=0, description="deaths before a first frame that are forgiven")
+    within_s: float = Field(default=60.0, gt=0, description="seconds over which they are counted")
+
+
+class StageConfig(_Strict):
+    """One step of a pipeline: the class that does it, and that class's own fields under `with`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    uses: str = Field(pattern=r"^[\w.]+:\w+$", description="module:Class")
+    options: dict[str, Any] = Field(default_factory=dict, alias="with")
+    workers: int = Field(default=1, ge=1, le=64)
+    after: str | None = Field(default=None, description="the stage it follows; the one above by default")
+    restart: RestartPolicy = RestartPolicy()
+    on_error: OnError | None = Field(default=None, description="overrides the pipeline's own")
+
+
+class PipelineConfig(_Strict):
+    """A pipeline: its stages in order, and what holds for all of them."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")
+    stages: tuple[StageConfig, ...] = Field(min_length=2, max_length=32)
+    slots: int | None = Field(default=None, ge=2, le=1024, description="frames under way; chosen by default")
+    on_full: Literal["block", "drop_oldest"] | None = Field(
+        default=None, description="block for files, drop_oldest for live sources by default"
+    )
+    max_tries: int = Field(default=3, ge=1, description="deaths over one frame until it goes out blank")
+    on_error: OnError = Field(default="blank", description="what becomes of a frame whose stage raised")
+
+
+@dataclass(frozen=True)
+class BuiltStage:
+    """A stage whose class is found and whose fields are valid."""
+
+    name: str
+    uses: str
+    options: Mapping[str, Any]
+    stage: Stage
+    config: StageConfig
+    after: str | None
+    on_error: OnError
+
+    @property
+    def credits(self) -> int:
+        """Frames a worker may have granted: the next one while it works, where that cannot hold up another worker.
+
+        A stage with lasting memory has one: its two buffers are told apart by its commits."""
+        lasting = bool(self.stage.memory(FrameSpec(width=16, height=16)))
+        return 1 if lasting or self.config.workers > 1 else 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A valid pipeline, ready to run."""
+
+    config: PipelineConfig
+    stages: tuple[BuiltStage, ...]
+    on_full: Literal["block", "drop_oldest"]
+    slots: int
+
+    def credits(self, stage: BuiltStage) -> int:
+        return 1 if self.on_full == "drop_oldest" else stage.credits
+
+
+def load_config(where: str, *, sets: Sequence[str] = (), given: str | None = None, wanted: str | None = None) -> Plan:
+    """Read, override and check the pipeline at a path, or of a shipped name.
+
+    `given` is the input for its first stage, `wanted` the output for its last ones. Raises ConfigError, in one line."""
+    label, raw = read_yaml(where)
+    for item in sets:
+        _override(raw, item)
+    try:
+        config = PipelineConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{label}: {explain(error, PipelineConfig, raw)}") from error
+    _check_names(label, config)
+    built = tuple(_build(label, config, at, given, wanted) for at in range(len(config.stages)))
+    _check_flow(label, built)
+    source = built[0].stage
+    live = isinstance(source, Source) and source.live
+    on_full = config.on_full or ("drop_oldest" if live else "block")
+    return Plan(config, built, on_full, _slots(label, config, built))
+
+
+def _override(raw: dict[str, Any], item: str) -> None:
+    """Apply one `--set`: `key=value`, `STAGE.key=value` or `STAGE.FIELD=value`."""
+    path, sign, text = item.partition("=")
+    if not sign:
+        raise ConfigError(f"--set {item}: needs a value, as in --set {item}=VALUE")
+    value = read_yaml_value(text, item)
+    head, dot, key = path.partition(".")
+    if not dot:
+        if head not in PipelineConfig.model_fields or head == "stages":
+            known = [name for name in PipelineConfig.model_fields if name != "stages"]
+            raise ConfigError(f"--set {item}: no such key {head!r}{close_match(head, known)}")
+        raw[head] = value
+        return
+    stages = {stage.get("name"): stage for stage in raw.get("stages", ()) if isinstance(stage, dict)}
+    if head not in stages:
+        raise ConfigError(f"--set {item}: no stage {head!r}{close_match(head, [str(name) for name in stages])}")
+    if key in RESERVED_KEYS and key != "with":
+        stages[head][key] = value
+    else:
+        stages[head].setdefault("with", {})[key] = value
+
+
+def read_yaml_value(text: str, item: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {item}: {text!r} is not a YAML value") from error
+
+
+def _check_names(label: str, config: PipelineConfig) -> None:
+    seen: set[str] = set()
+    for stage in config.stages:
+        if stage.name in seen:
+            raise ConfigError(f"{label}: two stages are called {stage.name!r}")
+        if stage.after is not None and stage.after not in seen:
+            raise ConfigError(
+                f"{label}: stages.{stage.name}.after: no stage {stage.after!r} above it{close_match(stage.after, seen)}"
+            )
+        seen.add(stage.name)
+
+
+def _build(label: str, config: PipelineConfig, at: int, given: str | None, wanted: str | None) -> BuiltStage:
+    stage = config.stages[at]
+    where = f"{label}: stages.{stage.name}"
+    followed = {config.stages[i - 1].name if s.after is None else s.after for i, s in enumerate(config.stages) if i}
+    leaf = stage.name not in followed
+    address = given if at == 0 else wanted if leaf else None
+    cls = load_class(stage.uses, where)
+    if pick := getattr(cls, "pick", None):
+        cls = pick(address)
+    if not issubclass(cls, Stage):
+        raise ConfigError(f"{where}.uses: {stage.uses} is not a stage")
+    options = dict(stage.options)
+    key = "input" if at == 0 else "output"
+    if address is not None and key in cls.model_fields:
+        options[key] = address
+    try:
+        made = cls.model_validate(options)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {explain(error, cls, options)}") from error
+    after = None if at == 0 else stage.after or config.stages[at - 1].name
+    _check_place(where, made, first=at == 0, leaf=leaf, workers=stage.workers)
+    uses = f"{cls.__module__}:{cls.__qualname__}"
+    return BuiltStage(stage.name, uses, options, made, stage, after, stage.on_error or config.on_error)
+
+
+def _check_place(where: str, stage: Stage, *, first: bool, leaf: bool, workers: int) -> None:
+    if isinstance(stage, Source) != first:
+        raise ConfigError(f"{where}: a pipeline has one source, and it stands first")
+    if isinstance(stage, Sink) != leaf:
+        raise ConfigError(f"{where}: every branch ends in a sink, and nothing follows a sink")
+    if stage.stateful and workers > 1:
+        raise ConfigError(f"{where}.workers: {workers = }, but this stage keeps state: it has one worker")
+    if clash := RESERVED_KEYS & set(type(stage).model_fields):
+        raise ConfigError(f"{where}: the field names {sorted(clash)} are reserved")
+
+
+def _check_flow(label: str, stages: Sequence[BuiltStage]) -> None:
+    """Each plane has one writer, and every reader stands behind it."""
+    writer: dict[str, str] = {}
+    behind: dict[str, set[str]] = {}
+    for built in stages:
+        have = set(behind.get(built.after or "", ()))
+        for plane in built.stage.reads:
+            if plane not in have:
+                raise ConfigError(
+                    f"{label}: stages.{built.name} reads the plane {plane!r}, which no stage before it writes"
+                )
+        for plane in built.stage.writes:
+            if plane in writer:
+                raise ConfigError(f"{label}: stages.{built.name} writes the plane {plane!r}, as {writer[plane]!r} does")
+            writer[plane] = built.name
+        behind[built.name] = have | set(built.stage.writes)
+
+
+def _slots(label: str, config: PipelineConfig, stages: Sequence[BuiltStage]) -> int:
+    """One frame in the hands of each worker, one more ready for it, and one to spare."""
+    least = sum(built.config.workers for built in stages) + 1
+    if config.slots is None:
+        return sum(max(built.credits, built.config.workers) for built in stages) + 2
+    if config.slots < least:
+        raise ConfigError(f"{label}: slots = {config.slots}, but one for each worker and one more make {least}")
+    return config.slots
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept: `CLEANPLATE_CACHE`, or the user's cache folder."""
+    return Path(os.environ.get("CLEANPLATE_CACHE") or platformdirs.user_cache_dir("cleanplate"))
+
+
+def state_dir() -> Path:
+    """Where running pipelines are known: `CLEANPLATE_STATE`, or the user's own run-time folder."""
+    given = os.environ.get("CLEANPLATE_STATE")
+    if given:
+        return Path(given)
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return (
+        Path(runtime) / "cleanplate" if runtime and os.path.isdir(runtime) else Path(f"/tmp/cleanplate-{os.getuid()}")
+    )  # noqa: S108
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """The environment of a worker: no telemetry, no installing by itself, no foreign pickles, its share of the cores."""
+    cache = cache_dir()
+    return {
+        **os.environ,
+        "YOLO_OFFLINE": "1",
+        "YOLO_AUTOINSTALL": "false",
+        "YOLO_VERBOSE": "false",
+        "YOLO_CONFIG_DIR": str(cache / "ultralytics"),
+        "ULTRALYTICS_SAFE_LOAD": "1",
+        "TORCH_HOME": str(cache / "torch"),
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "CLEANPLATE_CACHE": str(cache),
+    }
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def fault_text() -> str:
+    """What a test wants to go wrong in a worker (see faults.py); empty outside tests."""
+    return os.environ.get("CLEANPLATE_FAULT", "") if os.environ.get("CLEANPLATE_TEST") == "1" else ""

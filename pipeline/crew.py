@@ -1,0 +1,129 @@
+"""Crew: the worker processes of a run: who lives, who is silent, who is started again and when. Knows no frame."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.config import BuiltStage, RestartPolicy, cores, worker_environment
+from pipeline.control import new_identity
+from pipeline.lifeline import Orders
+from pipeline.process import Process
+
+State = Literal["born", "setup", "ready", "draining", "done"]
+BIRTH_DEADLINE = 60.0
+DRAIN_DEADLINE = 60.0
+
+
+@dataclass
+class Member:
+    """One incarnation of one worker."""
+
+    stage: int
+    number: int
+    incarnation: int
+    identity: bytes
+    process: Process
+    heard: float
+    state: State = "born"
+    deadline: float = BIRTH_DEADLINE
+    commits: int = 0
+    retrying: bool = False  # the frame it works on has killed another one before
+    granted_at: float = 0.0  # set while it works on a frame that it had to wait for
+    last_fault: str = ""
+    setup_fault: bool = False
+    killed: bool = False
+
+    def patience(self, setup_deadline: float) -> float:
+        """Seconds for which it may be silent now."""
+        if self.state == "setup":
+            return setup_deadline
+        return DRAIN_DEADLINE if self.state == "draining" else self.deadline
+
+
+@dataclass
+class Budget:
+    """Counts the early deaths of one stage against its restart policy, and says how long to wait."""
+
+    policy: RestartPolicy
+    deaths: deque[float] = field(default_factory=deque)
+
+    def died(self, now: float, *, early: bool) -> float | None:
+        """Seconds until the next start, or None: enough."""
+        if not early:
+            self.deaths.clear()
+            return 0.0
+        self.deaths.append(now)
+        while now - self.deaths[0] > self.policy.within_s:
+            self.deaths.popleft()
+        count = len(self.deaths)
+        if count > self.policy.max_restarts:
+            return None
+        return 0.0 if count == 1 else min(8.0, 0.25 * 2 ** (count - 2)) * random.uniform(0.8, 1.2)  # noqa: S311
+
+
+class Crew:
+    """All workers of a run. Times are the supervisor's own patient clock, in seconds."""
+
+    def __init__(self, stages: Sequence[BuiltStage], endpoint: str) -> None:
+        self.stages = stages
+        self.members: dict[int, Member] = {}
+        self.by_identity: dict[bytes, Member] = {}
+        self._endpoint = endpoint
+        self._numbers = itertools.count(1)
+        self._budgets = [Budget(stage.config.restart) for stage in stages]
+        self._due: list[tuple[float, int, int]] = []
+
+    def start(self, stage: int, number: int, now: float) -> Member:
+        """Start one worker. Call from the main thread."""
+        built = self.stages[stage]
+        identity = new_identity(built.name, number)
+        threads = max(1, cores() // built.config.workers) if built.stage.heavy else 1
+        orders = Orders(self._endpoint, identity.decode(), built.name, number, os.getpid())
+        member = Member(stage, number, next(self._numbers), identity, Process(orders, worker_environment(threads)), now)
+        self.members[member.incarnation] = member
+        self.by_identity[identity] = member
+        return member
+
+    def bury(self, member: Member) -> int:
+        """Take a dead worker off the books; returns its exit code."""
+        del self.members[member.incarnation]
+        del self.by_identity[member.identity]
+        return member.process.bury()
+
+    def restart_later(self, member: Member, now: float) -> bool:
+        """Plan a successor; False where its stage has died too often."""
+        early = member.commits == 0 and not member.retrying
+        delay = self._budgets[member.stage].died(now, early=early)
+        if delay is None:
+            return False
+        self._due.append((now + delay, member.stage, member.number))
+        return True
+
+    def restart_due(self, now: float) -> Iterator[Member]:
+        """Start those whose time has come."""
+        due = [entry for entry in self._due if entry[0] <= now]
+        self._due = [entry for entry in self._due if entry[0] > now]
+        for _, stage, number in due:
+            yield self.start(stage, number, now)
+
+    def silent(self, now: float) -> list[Member]:
+        """Those that have said nothing for longer than they may."""
+        return [
+            member
+            for member in self.members.values()
+            if not member.killed
+            and member.state != "done"
+            and now - member.heard > member.patience(self.stages[member.stage].stage.setup_deadline)
+        ]
+
+    def dead(self) -> list[Member]:
+        return [member for member in self.members.values() if member.process.dead]
+
+    def of(self, stage: int) -> list[Member]:
+        return [member for member in self.members.values() if member.stage == stage]

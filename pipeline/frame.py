@@ -1,0 +1,146 @@
+"""Frame and FrameSpec: what travels through a pipeline, and its fixed layout in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Image = NDArray[np.uint8]
+Table = NDArray[np.void]
+
+MAX_OBJECTS = 256
+
+OBJECT = np.dtype(
+    [
+        ("track", "<i4"),  # identity over time, -1 where nothing tracks
+        ("cls", "<i2"),
+        ("flags", "<u2"),
+        ("score", "<f4"),
+        ("box", "<f4", (4,)),  # x0 y0 x1 y1, pixels of the frame, x1 and y1 exclusive
+        ("landmarks", "<f4", (5, 2)),  # x y, NaN where unknown
+    ]
+)
+OBJECTS = np.dtype([("count", "<u4"), ("rows", OBJECT, (MAX_OBJECTS,))])
+
+
+class FrameSpec(BaseModel):
+    """What is the same for every frame of a stream: size, clock, where it came from.
+
+    `width` and `height` are pixels as shown (rotation applied). `rate` is the nominal rate in frames/s; the truth is in
+    each frame's `pts`, counted in `time_base` seconds. Colour tags are the numbers of ISO/IEC 23091-2 (2: unspecified).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = Field(ge=1, le=16384)
+    height: int = Field(ge=1, le=16384)
+    rate: Fraction = Fraction(30)
+    time_base: Fraction = Fraction(1, 30)
+    source: str = ""
+    live: bool = False
+    declared_frames: int | None = None
+    rotation: int = 0
+    sample_aspect: Fraction = Fraction(1)
+    colorspace: int = 2
+    color_range: int = 0
+    color_primaries: int = 2
+    color_trc: int = 2
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One kind of data that every slot holds: its name and its layout for a given frame size."""
+
+    name: str
+    kind: Literal["color", "gray", "objects"]
+
+    def shape(self, spec: FrameSpec) -> tuple[int, ...]:
+        """[H, W, 3], [H, W] or [1]."""
+        if self.kind == "objects":
+            return (1,)
+        return (spec.height, spec.width, 3) if self.kind == "color" else (spec.height, spec.width)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return OBJECTS if self.kind == "objects" else np.dtype(np.uint8)
+
+    def nbytes(self, spec: FrameSpec) -> int:
+        return int(np.prod(self.shape(spec))) * self.dtype.itemsize
+
+
+STANDARD_PLANES: Mapping[str, Plane] = {
+    plane.name: plane
+    for plane in (
+        Plane("image", "color"),  # the picture as decoded, BGR
+        Plane("objects", "objects"),  # what was found
+        Plane("mask", "gray"),  # 255: to be removed or covered, 0: keep, nothing between
+        Plane("filled", "color"),  # the picture with what the plate knew
+        Plane("rest", "gray"),  # 255: still to be inpainted
+        Plane("clean", "color"),  # the result
+    )
+}
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(slots=True)
+class Frame:
+    """One frame on loan: valid until `process()` returns; copy to keep.
+
+    The planes are views of shared memory: those that the stage writes are writable, those that it reads are not.
+    `before` and `after` are the stage's own lasting memory: read the one, leave the other complete.
+    """
+
+    planes: Arrays
+    index: int = -1
+    pts: int = 0
+    duration: int = 0
+    blank: bool = False  # no stage could vouch for it: its planes hold a blank
+    rejected: str = ""  # set by a source that found the picture damaged: why
+    before: Arrays = field(default_factory=dict)
+    after: Arrays = field(default_factory=dict)
+
+    @property
+    def image(self) -> Image:
+        """uint8 [H, W, 3], BGR, as decoded."""
+        return self.planes["image"]
+
+    @property
+    def mask(self) -> Image:
+        """uint8 [H, W], 255 where something is to be removed or covered, else 0."""
+        return self.planes["mask"]
+
+    @property
+    def filled(self) -> Image:
+        """uint8 [H, W, 3], BGR: the picture with what the plate could fill."""
+        return self.planes["filled"]
+
+    @property
+    def rest(self) -> Image:
+        """uint8 [H, W], 255 where the inpainter still has to fill, else 0."""
+        return self.planes["rest"]
+
+    @property
+    def clean(self) -> Image:
+        """uint8 [H, W, 3], BGR: the result."""
+        return self.planes["clean"]
+
+    @property
+    def objects(self) -> Table:
+        """Structured rows [N] of dtype OBJECT: what was found in this frame."""
+        table = self.planes["objects"][0]
+        return table["rows"][: int(table["count"])]  # type: ignore[no-any-return]
+
+    def put_objects(self, rows: Table) -> None:
+        """Write what was found; of more than MAX_OBJECTS rows the best scored stay."""
+        if len(rows) > MAX_OBJECTS:
+            rows = rows[np.argsort(-rows["score"], kind="stable")[:MAX_OBJECTS]]
+        table = self.planes["objects"]
+        table["rows"][0, : len(rows)] = rows
+        table["count"][0] = len(rows)

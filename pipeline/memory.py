@@ -1,0 +1,84 @@
+"""SharedMemory: the ring of one run and the lasting memory of its stages, and who is lent which part of it."""
+
+from __future__ import annotations
+
+import os
+
+from pipeline.config import BuiltStage, Plan
+from pipeline.crew import Member
+from pipeline.errors import ConfigError
+from pipeline.frame import STANDARD_PLANES, FrameSpec, Plane
+from pipeline.messages import Mapping
+from pipeline.ring import FrameRing, Region, memory_region, plane_region
+
+
+class SharedMemory:
+    """Made when the size of the frames is known; each worker is lent only what its stage names."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._ring: FrameRing | None = None
+
+    def make(self, spec: FrameSpec) -> None:
+        """Reserve everything. Raises RingError."""
+        self._ring = FrameRing.create(regions(self._plan, spec))
+
+    @property
+    def nbytes(self) -> int:
+        return self._ring.nbytes if self._ring else 0
+
+    def lend(self, member: Member) -> tuple[Mapping, ...]:
+        """Send a worker the descriptors of its planes, and say in which order."""
+        assert self._ring is not None
+        built = self._plan.stages[member.stage]
+        mappings, fds = [], []
+        for name, writable, memory in _claims(built):
+            region = self._ring.regions[name]
+            fds.append(self._ring.lend(name, writable=writable))
+            mappings.append(
+                Mapping(
+                    name=name.rpartition("/")[2], shape=region.shape, dtype=_plain(region), count=region.count,
+                    writable=writable, memory=memory,
+                )
+            )  # fmt: skip
+        try:
+            if fds:
+                member.process.lifeline.send_fds(fds)
+        except OSError:
+            member.process.kill()  # it takes nothing any more: its death follows, and a successor
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return tuple(mappings)
+
+    def close(self) -> None:
+        if self._ring:
+            self._ring.close()
+
+
+def regions(plan: Plan, spec: FrameSpec) -> list[Region]:
+    """All the memory that a plan takes for frames of this size."""
+    planes: dict[str, Plane] = {}
+    lasting: list[Region] = []
+    for built in plan.stages:
+        own = built.stage.planes
+        for name in built.stage.writes:
+            if name not in STANDARD_PLANES and name not in own:
+                raise ConfigError(f"{built.name}: writes the plane {name!r}, which nobody describes")
+            planes[name] = own.get(name) or STANDARD_PLANES[name]
+        for name, (shape, dtype) in built.stage.memory(spec).items():
+            lasting.append(memory_region(f"{built.name}/{name}", shape, dtype))
+    return [plane_region(plane, spec, plan.slots) for plane in planes.values()] + lasting
+
+
+def _claims(built: BuiltStage) -> list[tuple[str, bool, bool]]:
+    """(name, writable, lasting) of everything that a stage is lent."""
+    planes = [(name, False, False) for name in built.stage.reads]
+    planes += [(name, True, False) for name in built.stage.writes]
+    names = built.stage.memory(FrameSpec(width=16, height=16))
+    return planes + [(f"{built.name}/{name}", True, True) for name in names]
+
+
+def _plain(region: Region) -> str:
+    """The dtype in a form that JSON carries."""
+    return region.dtype.str if region.dtype.names is None else "objects"

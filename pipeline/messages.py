@@ -1,0 +1,200 @@
+"""Every control message: who sends it and what follows. Knows no socket.
+
+Grants and commits are small fixed structs, everything else is JSON; the first byte tells which. All of it travels over
+ZeroMQ between the supervisor (ROUTER) and one worker (DEALER), whole or not at all, in order.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from pipeline.errors import ProtocolError
+from pipeline.frame import FrameSpec
+from pipeline.ledger import Verdict
+
+MAX_BYTES = 65536  # of one message; the sockets refuse more
+
+_GRANT = struct.Struct("<BBHIqqqB")
+_COMMIT = struct.Struct("<BBHIqqq")
+_GRANT_KIND, _COMMIT_KIND = 1, 2
+_BLANK = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Sent by the supervisor: the worker may touch this slot until it commits. A Commit follows, or its death.
+
+    `pts` and `duration` are in the stream's time base; `buffer` is the half of its lasting memory to read.
+    """
+
+    slot: int
+    generation: int
+    index: int
+    pts: int
+    duration: int
+    blank: bool = False
+    buffer: int = 0
+
+    def pack(self) -> bytes:
+        return _GRANT.pack(
+            _GRANT_KIND, _BLANK if self.blank else 0, self.slot, self.generation, self.index, self.pts, self.duration,
+            self.buffer,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Sent by a worker: it has let go of this slot. Grants of the next stages follow.
+
+    `pts` and `duration` count from a source only; `busy_ns` is the time spent in the stage's own code.
+    """
+
+    slot: int
+    generation: int
+    verdict: Verdict
+    pts: int = 0
+    duration: int = 0
+    busy_ns: int = 0
+
+    def pack(self) -> bytes:
+        return _COMMIT.pack(
+            _COMMIT_KIND, self.verdict, self.slot, self.generation, self.pts, self.duration, self.busy_ns
+        )
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def pack(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+class Hello(Message):
+    """Sent by a worker as soon as it runs. Start follows (to a source at once, to others when the frame size is known)."""
+
+    type: Literal["hello"] = "hello"
+    pid: int
+
+
+class Mapping(Message):
+    """One memory file among the descriptors that come over the lifeline, in this order."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    count: int
+    writable: bool
+    memory: bool = False
+
+
+class Start(Message):
+    """Sent by the supervisor: set up. Ready or Fault follows.
+
+    `resume` counts the frames that this stage's earlier incarnations have finished (None: there was none), `pts` is the
+    last one's."""
+
+    type: Literal["start"] = "start"
+    uses: str
+    options: dict[str, Any]
+    spec: FrameSpec | None = None
+    mappings: tuple[Mapping, ...] = ()
+    resume: int | None = None
+    pts: int = 0
+
+
+class Mapped(Message):
+    """Sent by the supervisor to a source after its Ready: the memory is there. Grants follow."""
+
+    type: Literal["mapped"] = "mapped"
+    spec: FrameSpec
+    mappings: tuple[Mapping, ...]
+
+
+class Ready(Message):
+    """Sent by a worker that is set up. Grants follow (to a source, Mapped first).
+
+    `deadline` is how many seconds it may be silent over one frame."""
+
+    type: Literal["ready"] = "ready"
+    deadline: float = Field(gt=0)
+    spec: FrameSpec | None = None
+    models: tuple[dict[str, str], ...] = ()
+    seconds: float = 0.0
+
+
+class Heartbeat(Message):
+    """Sent by a worker's work loop when it waits, or by long work that makes progress. Nothing follows."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+
+
+class Note(Message):
+    """Sent by a worker: something to tell the user once. Nothing follows."""
+
+    type: Literal["note"] = "note"
+    text: str
+
+
+class Tally(Message):
+    """Sent by a worker before it waits or leaves: what it counted since the last one. Nothing follows."""
+
+    type: Literal["tally"] = "tally"
+    counts: dict[str, int] = Field(default_factory=dict)
+    errors: dict[str, int] = Field(default_factory=dict)
+
+
+class Fault(Message):
+    """Sent by a worker whose stage raised. Over a frame, its commit follows; in set-up or at a sink, its end does."""
+
+    type: Literal["fault"] = "fault"
+    when: Literal["setup", "frame", "finish"]
+    error: str
+    traceback: str
+    usage: bool = False  # the user can mend it: no traceback needed
+
+
+class Drain(Message):
+    """Sent by the supervisor: a source brings no more, a sink completes its output, any other ends. Done follows."""
+
+    type: Literal["drain"] = "drain"
+
+
+class Done(Message):
+    """Sent by a worker that has done all it was asked for. Stop follows."""
+
+    type: Literal["done"] = "done"
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+
+class Stop(Message):
+    """Sent by the supervisor: end now. The worker's end follows."""
+
+    type: Literal["stop"] = "stop"
+
+
+_ANY: TypeAdapter[Any] = TypeAdapter(
+    Annotated[
+        Hello | Start | Mapped | Ready | Heartbeat | Note | Tally | Fault | Drain | Done | Stop,
+        Field(discriminator="type"),
+    ]
+)
+Anything = Grant | Commit | Message
+
+
+def unpack(data: bytes) -> Anything:
+    """The message in these bytes. Raises ProtocolError for anything else."""
+    try:
+        if data[:1] == b"\x02":
+            _, verdict, slot, generation, pts, duration, busy_ns = _COMMIT.unpack(data)
+            return Commit(slot, generation, Verdict(verdict), pts, duration, busy_ns)
+        if data[:1] == b"\x01":
+            _, flags, slot, generation, index, pts, duration, buffer = _GRANT.unpack(data)
+            return Grant(slot, generation, index, pts, duration, bool(flags & _BLANK), buffer)
+        message: Message = _ANY.validate_json(data)
+    except (struct.error, ValueError, ValidationError) as error:
+        raise ProtocolError(f"not a message: {data[:80]!r} ({type(error).__name__})") from error
+    return message

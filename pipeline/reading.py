@@ -1,0 +1,123 @@
+"""YAML in, plain data out, and errors in one line: strict, bounded, and quick to point at what is meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.errors import ConfigError
+
+MAX_FILE = 1 << 20
+MAX_DEPTH = 20
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without duplicate keys, aliases or deep nesting."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=event.start_mark)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels")
+        node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if isinstance(key, (list, dict)):
+                raise yaml.MarkedYAMLError(problem="a key must be a plain value", problem_mark=key_node.start_mark)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def shipped() -> dict[str, Path]:
+    """The configurations that come with the package, by name."""
+    folder = Path(str(resources.files("configs")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_yaml(where: str) -> tuple[str, dict[str, Any]]:
+    """The label and content of the configuration at a path, or of a shipped name. Raises ConfigError."""
+    path = shipped().get(where, Path(where))
+    label = where if where in shipped() else path.name
+    if not path.is_file():
+        names = list(shipped())
+        raise ConfigError(
+            f"no configuration {where!r}: neither a file nor one of {', '.join(names)}{close_match(where, names)}"
+        )
+    if path.stat().st_size > MAX_FILE:
+        raise ConfigError(f"{label}: larger than {MAX_FILE} bytes")
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), _StrictLoader)  # noqa: S506
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{label}: not UTF-8 text") from error
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{label}{line}: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{label}: not YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{label}: expected keys and values, found {type(content).__name__}")
+    return label, content
+
+
+def close_match(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'classes'?`, or nothing."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def explain(error: ValidationError, model: type[BaseModel], raw: Mapping[str, Any]) -> str:
+    """The first complaint of a validation, in one line: key path, what is wrong, the close match."""
+    first = error.errors(include_url=False)[0]
+    path = _path(first["loc"], raw)
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        return f"{path}: no such field{close_match(key, _fields(model, first['loc'][:-1]))}{more}"
+    return f"{path}: {first['msg'].lower() if path else first['msg']}, not {first['input']!r:.60}{more}"
+
+
+def _path(loc: tuple[int | str, ...], raw: Mapping[str, Any]) -> str:
+    """A dotted path, with list items called by their name."""
+    words: list[str] = []
+    at: Any = raw
+    for step in loc:
+        try:
+            at = at[step]
+        except (KeyError, IndexError, TypeError):
+            at = None
+        words.append(str(at["name"]) if isinstance(step, int) and isinstance(at, dict) and "name" in at else str(step))
+    return ".".join(words)
+
+
+def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The field names that are known where the path ends."""
+    current: Any = model
+    for step in loc:
+        if isinstance(step, int) or not (isinstance(current, type) and issubclass(current, BaseModel)):
+            continue
+        field = current.model_fields.get(step)
+        inner = field.annotation if field else None
+        args = getattr(inner, "__args__", ())
+        current = next((a for a in args if isinstance(a, type) and issubclass(a, BaseModel)), inner)
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [field.alias or name for name, field in current.model_fields.items()]
+    return []

@@ -1,0 +1,128 @@
+"""The run report: one JSON object that says what became of every frame. Knows the supervisor's books, not its work."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pipeline import __version__
+from pipeline.config import cores
+from pipeline.supervisor import Supervisor
+
+PACKAGES = ("torch", "ultralytics", "opencv-python", "numpy", "av", "pyzmq", "simple-lama-inpainting")
+
+
+def outcome(supervisor: Supervisor) -> tuple[int, str]:
+    """(exit code, result) of a run that has ended."""
+    if supervisor.failure:
+        code = supervisor.failure[0]
+        return code, "interrupted" if code > 128 else "failed"
+    if supervisor.interrupted:
+        return 128 + supervisor.interrupted, "interrupted"
+    if supervisor.meter.errors or supervisor.ledger.fates["blanked"]:
+        return 4, "completed_with_errors"
+    return 0, "completed"
+
+
+def fates(supervisor: Supervisor) -> dict[str, Any]:
+    """What became of the accepted frames; those still under way when a run failed are dropped where they were."""
+    ledger = supervisor.ledger
+    dropped = dict(ledger.dropped)
+    for slot in ledger.live.values():
+        place = ledger.posts[min(ledger.slots[slot].todo, default=0)].rule.name
+        dropped[place] = dropped.get(place, 0) + 1
+    return {
+        "accepted": ledger.accepted,
+        "output": ledger.fates["output"],
+        "blanked": ledger.fates["blanked"],
+        "dropped": dropped,
+        "rejected": ledger.fates["rejected"],
+    }
+
+
+def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
+    """The whole report. Times are milliseconds unless named otherwise."""
+    meter, ledger = supervisor.meter, supervisor.ledger
+    frames = fates(supervisor)
+    out = frames["output"] + frames["blanked"]
+    spec = supervisor.spec
+    return {
+        "pipeline": supervisor.plan.config.name,
+        "version": __version__,
+        "result": outcome(supervisor)[1],
+        "error": supervisor.failure[1] if supervisor.failure else None,
+        "frames": frames,
+        "ledger_balanced": ledger.balanced,
+        "seconds": round(meter.seconds, 3),
+        "fps": round(out / meter.seconds, 3) if meter.seconds else 0.0,
+        "latency_ms": meter.latency.summary_ms(),
+        "stages": {
+            built.name: _stage(supervisor, built.name, built.config.workers) for built in supervisor.plan.stages
+        },
+        "runtime": {
+            "hop_us": {f"p{p}": round(1e6 * meter.hop.quantile(p / 100), 1) for p in (50, 99)},
+            "control_ms_per_frame": round(1000 * cpu_seconds / max(1, ledger.accepted), 4),
+            "ring_bytes": supervisor.memory.nbytes,
+            "slots": supervisor.plan.slots,
+            "on_full": supervisor.plan.on_full,
+            "stale_messages": ledger.stale,
+            "deaths": supervisor.deaths[:100],
+        },
+        "video": spec.model_dump(mode="json") if spec else None,
+        "models": supervisor.models,
+        "output": supervisor.facts,
+        "notes": supervisor.notes,
+        "faults": supervisor.faults,
+        "machine": machine(),
+    }
+
+
+def _stage(supervisor: Supervisor, name: str, workers: int) -> dict[str, Any]:
+    meter = supervisor.meter.stages[name]
+    return {
+        "workers": workers,
+        "restarts": meter.restarts,
+        "frames": meter.frames,
+        "failures": meter.failures,
+        "busy_ms": meter.busy.summary_ms(),
+        "wait_ms": meter.wait.summary_ms(),
+        "counts": dict(meter.counts),
+        "errors": dict(meter.errors),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """The facts that a figure needs beside it."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "cpu": _cpu_model(),
+        "cores": cores(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": versions,
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def write_atomically(path: Path, content: dict[str, Any]) -> None:
+    """Replace the file by this JSON, or leave it as it was."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    temporary.replace(path)

@@ -1,0 +1,51 @@
+"""SlotViews: a worker's arrays over the ring, made once when it is mapped and lent with each grant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import OBJECTS, Arrays, Frame
+from pipeline.messages import Grant, Mapping
+from pipeline.ring import Region
+
+
+class SlotViews:
+    """Maps the memory files of a stage and keeps one Frame for each slot: lending one allocates nothing."""
+
+    def __init__(self, mappings: Sequence[Mapping], fds: Sequence[int]) -> None:
+        planes: dict[str, list[NDArray[Any]]] = {}
+        lasting: dict[str, list[NDArray[Any]]] = {}
+        for mapping, fd in zip(mappings, fds, strict=True):
+            region = Region(
+                mapping.name,
+                tuple(mapping.shape),
+                OBJECTS if mapping.dtype == "objects" else np.dtype(mapping.dtype),
+                mapping.count,
+            )
+            arrays = region.arrays(fd, writable=mapping.writable)
+            os.close(fd)
+            (lasting if mapping.memory else planes)[mapping.name] = arrays
+        count = len(next(iter(planes.values()))) if planes else 0
+        self._frames = [Frame({name: arrays[slot] for name, arrays in planes.items()}) for slot in range(count)]
+        self._before = [{name: _locked(pair[at]) for name, pair in lasting.items()} for at in (0, 1)]
+        self._after = [{name: pair[1 - at] for name, pair in lasting.items()} for at in (0, 1)]
+        self._blank: Arrays = {name: np.zeros_like(arrays[0]) for name, arrays in planes.items()}
+
+    def frame(self, grant: Grant) -> Frame:
+        """The frame of this grant. A blank one shows a blank, never what lies in the slot."""
+        frame = Frame(self._blank) if grant.blank else self._frames[grant.slot]
+        frame.index, frame.pts, frame.duration = grant.index, grant.pts, grant.duration
+        frame.blank, frame.rejected = grant.blank, ""
+        frame.before, frame.after = self._before[grant.buffer], self._after[grant.buffer]
+        return frame
+
+
+def _locked(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,138 @@
+"""Source, Transform and Sink: what the author of a stage subclasses. Knows no process and no socket."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from pipeline.frame import Frame, FrameSpec, Plane
+
+RESERVED_KEYS = frozenset({"name", "uses", "with", "workers", "after", "restart", "on_error"})
+
+
+class Context:
+    """A stage's line to the runtime. This one only remembers: it serves notebooks and tests."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.errors: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.models: list[dict[str, str]] = []
+        self.slowest_step = 0.0
+
+    def progress(self) -> None:
+        """Say that long work goes on; a worker that says nothing within its deadline is taken for hung."""
+
+    def note(self, text: str) -> None:
+        """Tell the user something once: one line on stderr, and in the run report."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def count(self, what: str, by: int = 1) -> None:
+        """Count something for the run report."""
+        self.counts[what] += by
+
+    def error(self, what: str, by: int = 1) -> None:
+        """Count something that went wrong but did not stop the work: the run ends as `completed_with_errors`."""
+        self.errors[what] += by
+
+    def model(self, **facts: str) -> None:
+        """Name a loaded model for the run report: name, source, checksum, device, precision."""
+        self.models.append(facts)
+
+    def warmed(self, seconds: float) -> None:
+        """Say how long the slowest step of the warm-up took; the deadline for a frame follows from it."""
+        self.slowest_step = max(self.slowest_step, seconds)
+
+
+class Stage(BaseModel):
+    """A stage is its configuration: the fields are the YAML keys, underscored attributes are made in `setup()`.
+
+    Importing a stage must be cheap: heavy libraries load in `setup()`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reads: ClassVar[tuple[str, ...]] = ("image",)
+    writes: ClassVar[tuple[str, ...]] = ()
+    planes: ClassVar[Mapping[str, Plane]] = {}  # planes of one's own, beside the standard ones
+    stateful: ClassVar[bool] = False  # frames come in order, to one worker
+    heavy: ClassVar[bool] = False  # holds a model: gets the cores, and time to load
+    deadline: ClassVar[float] = 2.0  # seconds without progress after which it is taken for hung
+    setup_deadline: ClassVar[float] = 60.0
+
+    _context: Context = PrivateAttr(default_factory=Context)
+
+    @property
+    def context(self) -> Context:
+        return self._context
+
+    def memory(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Arrays (name: shape, dtype) that outlive a crash of the worker; zero at first. Stateful stages only."""
+        return {}
+
+    def close(self) -> None:
+        """Let go of what `setup()` took."""
+
+
+class Source(Stage):
+    """Brings frames in. A restarted source gets `resume()` after `open()`."""
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[tuple[str, ...]] = ("image",)
+    stateful: ClassVar[bool] = True
+    live: ClassVar[bool] = False  # a live source is never made to wait: frames drop instead
+
+    _frame: Frame = PrivateAttr()
+
+    @property
+    def frame(self) -> Frame:
+        """The frame on loan to be filled next."""
+        return self._frame
+
+    def open(self) -> FrameSpec:
+        """Open the input and say what comes out of it. Raises SetupError."""
+        raise NotImplementedError
+
+    def resume(self, frames: int, pts: int) -> None:
+        """Told after `open()` to a new incarnation: go on after `frames` accepted frames, the last one at `pts`."""
+        raise NotImplementedError
+
+    def frames(self) -> Iterator[None]:
+        """Fill `self.frame` (planes, pts, duration, or `rejected`), yield, and find the next one there."""
+        raise NotImplementedError
+
+
+class Transform(Stage):
+    """Turns some planes of a frame into others. Stateless unless it says `stateful`."""
+
+    def setup(self, spec: FrameSpec) -> None:
+        """Load what is needed, warm it up. Raises SetupError."""
+
+    def process(self, frame: Frame) -> None:
+        """Read the planes in `reads`, write every pixel of those in `writes`."""
+        raise NotImplementedError
+
+
+class Sink(Stage):
+    """Takes frames out, in order. A restarted sink gets `resume()` before `setup()`."""
+
+    reads: ClassVar[tuple[str, ...]] = ("clean",)
+    stateful: ClassVar[bool] = True
+
+    def setup(self, spec: FrameSpec) -> None:
+        """Open the output. Raises SetupError."""
+
+    def resume(self, frames: int) -> None:
+        """Told before `setup()` to a new incarnation: take up the output, cut it after `frames` frames and go on."""
+
+    def write(self, frame: Frame) -> None:
+        """Take one frame; when this returns it must survive the death of the process."""
+        raise NotImplementedError
+
+    def finish(self) -> dict[str, Any]:
+        """Complete the output after the last frame; may be called again after a crash. Facts for the report."""
+        return {}

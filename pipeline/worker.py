@@ -1,0 +1,265 @@
+"""worker_main: the life of one child process, from its orders to its last message."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.control import HEARTBEAT, ControlClient
+from pipeline.errors import CleanplateError, SetupError
+from pipeline.faults import fault_point
+from pipeline.frame import Frame
+from pipeline.importer import load_class
+from pipeline.ledger import Verdict
+from pipeline.lifeline import Lifeline
+from pipeline.messages import (
+    Commit,
+    Done,
+    Drain,
+    Fault,
+    Grant,
+    Heartbeat,
+    Hello,
+    Mapped,
+    Mapping,
+    Note,
+    Ready,
+    Start,
+    Stop,
+    Tally,
+)
+from pipeline.process import die_with_parent
+from pipeline.slots import SlotViews
+from pipeline.stage import Context, Sink, Source, Stage, Transform
+
+SETUP_FAILED = 3  # exit code: do not start me again
+STAGE_FAILED = 4
+ORPHANED = 5
+MODEL_DEADLINE = 10.0
+SLOW_STEPS = 10
+
+
+class Desk(Context):
+    """A stage's line to the supervisor."""
+
+    def __init__(self, client: ControlClient) -> None:
+        super().__init__()
+        self._client = client
+        self._spoke = time.monotonic()
+        self._told: set[str] = set()
+
+    def progress(self) -> None:
+        now = time.monotonic()
+        if now - self._spoke >= HEARTBEAT / 2:
+            self._spoke = now
+            self._client.send(Heartbeat())
+
+    def note(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._client.send(Note(text=text))
+
+    def tell(self) -> None:
+        """Send what was counted since the last time."""
+        if self.counts or self.errors:
+            self._client.send(Tally(counts=dict(self.counts), errors=dict(self.errors)))
+            self.counts.clear()
+            self.errors.clear()
+
+
+class Worker:
+    """One stage in one process: waits for grants, works, commits."""
+
+    def __init__(self, name: str, lifeline: Lifeline, client: ControlClient) -> None:
+        self._name = name
+        self._lifeline = lifeline
+        self._client = client
+        self._desk = Desk(client)
+        self._stage: Stage = Stage()
+        self._views: SlotViews | None = None
+        self._granted: deque[Grant] = deque()
+        self._frames: Iterator[None] | None = None
+        self._draining = False
+
+    def run(self) -> None:
+        """Until Stop, or the supervisor's end."""
+        self._client.send(Hello(pid=os.getpid()))
+        while True:
+            message = self._client.receive(0 if self._granted else HEARTBEAT)
+            if isinstance(message, Stop):
+                break
+            if message is not None:
+                self._take(message)
+            elif self._granted:
+                self._work(self._granted.popleft())
+            else:
+                self._wait()
+        self._stage.close()
+
+    def _wait(self) -> None:
+        if self._lifeline.is_cut():
+            os._exit(ORPHANED)
+        self._desk.tell()
+        self._client.send(Heartbeat())
+
+    def _take(self, message: Any) -> None:
+        match message:
+            case Grant():
+                self._granted.append(message)
+            case Start():
+                self._set_up(message)
+            case Mapped():
+                self._views = self._map(message.mappings)
+            case Drain():
+                self._drain()
+
+    # Set-up
+
+    def _set_up(self, start: Start) -> None:
+        begun = time.monotonic()
+        fault_point(self._name, "setup")
+        cls: type[Stage] = load_class(start.uses)
+        self._stage = cls.model_validate(start.options)
+        self._stage._context = self._desk
+        if start.mappings:
+            self._views = self._map(start.mappings)
+        spec = start.spec
+        match self._stage:
+            case Source():
+                spec = self._stage.open()
+                if start.resume is not None:
+                    self._stage.resume(start.resume, start.pts)
+                self._frames = self._stage.frames()
+            case Transform() if spec is not None:
+                self._stage.setup(spec)
+            case Sink() if spec is not None:
+                if start.resume is not None:
+                    self._stage.resume(start.resume)
+                self._stage.setup(spec)
+        self._client.send(
+            Ready(
+                deadline=_deadline(self._stage, self._desk.slowest_step),
+                spec=spec if isinstance(self._stage, Source) else None,
+                models=tuple(self._desk.models),
+                seconds=time.monotonic() - begun,
+            )
+        )
+
+    def _map(self, mappings: tuple[Mapping, ...]) -> SlotViews:
+        return SlotViews(mappings, self._lifeline.receive_fds(len(mappings)))
+
+    # Work
+
+    def _work(self, grant: Grant) -> None:
+        if self._draining and isinstance(self._stage, Source):
+            self._client.send(Commit(grant.slot, grant.generation, Verdict.RETURNED))
+            return
+        assert self._views is not None
+        frame = self._views.frame(grant)
+        fault_point(self._name, "granted", grant.index)
+        begun = time.perf_counter_ns()
+        verdict = self._step(frame)
+        busy = time.perf_counter_ns() - begun
+        fault_point(self._name, "before_commit", grant.index)
+        self._client.send(Commit(grant.slot, grant.generation, verdict, frame.pts, frame.duration, busy))
+        fault_point(self._name, "committed", grant.index)
+        if verdict is Verdict.RETURNED:
+            self._drain()
+
+    def _step(self, frame: Frame) -> Verdict:
+        match self._stage:
+            case Transform():
+                return self._transform(self._stage, frame)
+            case Sink():
+                self._stage.write(frame)
+                return Verdict.DONE
+            case Source():
+                return self._fetch(self._stage, frame)
+        raise AssertionError(self._stage)
+
+    def _transform(self, stage: Transform, frame: Frame) -> Verdict:
+        """Once more after an exception (memory may have run short for a moment), then nobody vouches for it."""
+        for last in (False, True):
+            try:
+                stage.process(frame)
+            except Exception as error:  # noqa: BLE001 - whatever a stage raises is reported with the frame
+                if last:
+                    self._client.send(_fault("frame", error))
+                    return Verdict.FAILED
+            else:
+                return Verdict.DONE
+        raise AssertionError
+
+    def _fetch(self, source: Source, frame: Frame) -> Verdict:
+        assert self._frames is not None
+        source._frame = frame
+        try:
+            next(self._frames)
+        except StopIteration:
+            return Verdict.RETURNED
+        if frame.rejected:
+            self._desk.count(f"rejected: {frame.rejected}")
+            return Verdict.REJECTED
+        return Verdict.DONE
+
+    def _drain(self) -> None:
+        """Asked to come to an end, or a source without more to bring: give back what is untouched, and say so."""
+        if self._draining:
+            return
+        self._draining = True
+        while self._granted:
+            grant = self._granted.popleft()
+            self._client.send(Commit(grant.slot, grant.generation, Verdict.RETURNED))
+        facts = self._stage.finish() if isinstance(self._stage, Sink) else {}
+        self._desk.tell()
+        self._client.send(Done(facts=facts))
+
+
+def _deadline(stage: Stage, slowest_step: float) -> float:
+    if not stage.heavy:
+        return stage.deadline
+    return max(stage.deadline, MODEL_DEADLINE, SLOW_STEPS * slowest_step)
+
+
+def _fault(when: Any, error: Exception) -> Fault:
+    usage = isinstance(error, CleanplateError)
+    text = str(error) if usage else f"{type(error).__name__}: {error}"
+    return Fault(
+        when=when, error=text[:2000], traceback="".join(traceback.format_exception(error))[-20000:], usage=usage
+    )
+
+
+def worker_main(fd: int) -> int:
+    """The life of a worker; returns its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lifeline = Lifeline.of_descriptor(fd)
+    orders = lifeline.receive_orders()
+    die_with_parent(orders.parent)
+    _set_title(orders.stage, orders.number)
+    client = ControlClient(orders.endpoint, orders.identity.encode())
+    worker = Worker(orders.stage, lifeline, client)
+    try:
+        worker.run()
+    except Exception as error:  # noqa: BLE001 - the last stop: it travels to the supervisor, then the process ends
+        ready = worker._views is not None
+        client.send(_fault("finish" if worker._draining else "frame" if ready else "setup", error))
+        client.close()
+        return SETUP_FAILED if isinstance(error, SetupError) or not ready else STAGE_FAILED
+    client.close()
+    return 0
+
+
+def _set_title(stage: str, number: int) -> None:
+    from setproctitle import setproctitle
+
+    setproctitle(f"cleanplate: {stage} {number}")
+
+
+if __name__ == "__main__":
+    sys.exit(worker_main(int(sys.argv[1])))
