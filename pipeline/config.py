@@ -168,6 +168,8 @@ def _build(label: str, config: PipelineConfig, at: int, given: str | None, wante
     key = "input" if at == 0 else "output"
     if address is not None and key in cls.model_fields:
         options[key] = address
+    elif key in cls.model_fields and cls.model_fields[key].is_required() and key not in options:
+        raise ConfigError(f"{where}: where {'from' if at == 0 else 'to'}? Give --{key}")
     try:
         made = cls.model_validate(options)
     except ValidationError as error:
@@ -228,13 +230,13 @@ def state_dir() -> Path:
     if given:
         return Path(given)
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return (
-        Path(runtime) / "cleanplate" if runtime and os.path.isdir(runtime) else Path(f"/tmp/cleanplate-{os.getuid()}")
-    )  # noqa: S108
+    if runtime and os.path.isdir(runtime):
+        return Path(runtime) / "cleanplate"
+    return Path(f"/tmp/cleanplate-{os.getuid()}")  # noqa: S108 - made 0700, and refused where it is another's
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """The environment of a worker: no telemetry, no installing by itself, no foreign pickles, its share of the cores."""
+    """The environment of a worker: no telemetry, no self-installing, no foreign pickles, its share of the cores."""
     cache = cache_dir()
     return {
         **os.environ,

@@ -74,7 +74,7 @@ class Message(BaseModel):
 
 
 class Hello(Message):
-    """Sent by a worker as soon as it runs. Start follows (to a source at once, to others when the frame size is known)."""
+    """Sent by a worker as soon as it runs. Start follows: to a source at once, to others when the size is known."""
 
     type: Literal["hello"] = "hello"
     pid: int

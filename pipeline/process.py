@@ -9,7 +9,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
+from pipeline.errors import RunError
+from pipeline.instances import is_locked
 from pipeline.lifeline import Lifeline, Orders
 
 KILL_GROUP = getattr(os, "killpg")  # noqa: B009 - banned by lint everywhere but here
@@ -68,23 +71,28 @@ class Process:
         return code
 
 
-def interrupt(pid: int, lock: Path) -> bool:
-    """Ask another run to finish: True where it was told. `lock` is its locked file: a free lock is a dead run."""
-    from pipeline.instances import is_locked
+class Watched:
+    """Somebody else's process: asked to end, and its end awaited, through a pidfd."""
 
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return False
-    try:
+    def __init__(self, pid: int) -> None:
+        try:
+            self.pidfd = os.pidfd_open(pid)
+        except ProcessLookupError as error:
+            raise RunError(f"process {pid} has just ended") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.pidfd)
+
+    def terminate(self, lock: Path) -> bool:
+        """SIGTERM, if its lock is still held: a free lock is a dead run, and the number may be another's by now."""
         if not is_locked(lock):
             return False
-        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGTERM)
         return True
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(pidfd)
 
 
 def die_with_parent(parent: int) -> None:

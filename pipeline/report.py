@@ -23,7 +23,7 @@ def outcome(supervisor: Supervisor) -> tuple[int, str]:
         return code, "interrupted" if code > 128 else "failed"
     if supervisor.interrupted:
         return 128 + supervisor.interrupted, "interrupted"
-    if supervisor.meter.errors or supervisor.ledger.fates["blanked"]:
+    if supervisor.books.meter.errors or supervisor.ledger.fates["blanked"]:
         return 4, "completed_with_errors"
     return 0, "completed"
 
@@ -46,7 +46,7 @@ def fates(supervisor: Supervisor) -> dict[str, Any]:
 
 def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
     """The whole report. Times are milliseconds unless named otherwise."""
-    meter, ledger = supervisor.meter, supervisor.ledger
+    meter, ledger = supervisor.books.meter, supervisor.ledger
     frames = fates(supervisor)
     out = frames["output"] + frames["blanked"]
     spec = supervisor.spec
@@ -69,20 +69,20 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
             "ring_bytes": supervisor.memory.nbytes,
             "slots": supervisor.plan.slots,
             "on_full": supervisor.plan.on_full,
-            "stale_messages": ledger.stale,
-            "deaths": supervisor.deaths[:100],
+            "stale_messages": ledger.stale + supervisor.books.foreign,
+            "deaths": supervisor.books.deaths[:100],
         },
         "video": spec.model_dump(mode="json") if spec else None,
-        "models": supervisor.models,
-        "output": supervisor.facts,
-        "notes": supervisor.notes,
-        "faults": supervisor.faults,
+        "models": supervisor.books.models,
+        "output": supervisor.books.facts,
+        "notes": supervisor.books.notes,
+        "faults": supervisor.books.faults,
         "machine": machine(),
     }
 
 
 def _stage(supervisor: Supervisor, name: str, workers: int) -> dict[str, Any]:
-    meter = supervisor.meter.stages[name]
+    meter = supervisor.books.meter.stages[name]
     return {
         "workers": workers,
         "restarts": meter.restarts,

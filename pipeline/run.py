@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,7 +45,7 @@ def run_plan(
         before = time.process_time()
         supervisor = Supervisor(plan, folder, limit=limit, told=told)
         try:
-            with _signals(supervisor):
+            with supervisor.wait.heeding(signal.SIGINT, signal.SIGTERM):
                 _loop(supervisor, tick)
         finally:
             supervisor.close()
@@ -74,26 +72,3 @@ def _conclude(supervisor: Supervisor, cpu_seconds: float, path: Path | None) -> 
         except OSError as fault:
             raise CleanplateError(f"the report {path} cannot be written: {fault.strerror}") from fault
     return Result(code, content, error)
-
-
-@contextmanager
-def _signals(supervisor: Supervisor) -> Iterator[None]:
-    """SIGINT and SIGTERM: finish what is under way; a second one: at once. They wake the loop up."""
-    receiving, waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-
-    asked: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        asked.append(number)
-
-    earlier = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    earlier_wakeup = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
-    supervisor.heed(receiving, asked)
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(earlier_wakeup)
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-        os.close(receiving)
-        os.close(waking)

@@ -1,0 +1,72 @@
+"""Books: what is written down while a run goes on: times, counts, notes, faults. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.config import Plan
+from pipeline.ledger import GrantTo, Lease
+from pipeline.messages import Commit, Fault
+from pipeline.metrics import RunMeter, StageMeter
+
+MOST_NOTES = 100
+MOST_FAULTS = 20
+
+
+class Books:
+    """The record of one run. All times are of the supervisor's monotonic clock, in seconds."""
+
+    def __init__(self, plan: Plan, told: Callable[[str], None]) -> None:
+        self.names = [stage.name for stage in plan.stages]
+        self.leaves = {stage.name for stage in plan.stages} - {stage.after for stage in plan.stages}
+        self.meter = RunMeter({name: StageMeter() for name in self.names})
+        self.notes: list[str] = []
+        self.faults: list[str] = []
+        self.deaths: list[str] = []
+        self.models: list[dict[str, str]] = []
+        self.facts: dict[str, object] = {}
+        self.foreign = 0  # messages from nobody that works here
+        self._told = told
+        self._ready_at = [0.0] * plan.slots
+        self._born_at = [0.0] * plan.slots
+
+    def say(self, text: str) -> None:
+        """Tell the user something, once."""
+        if text not in self.notes and len(self.notes) < MOST_NOTES:
+            self.notes.append(text)
+            self._told(text)
+
+    def stage(self, at: int) -> StageMeter:
+        return self.meter.stages[self.names[at]]
+
+    def granted(self, given: GrantTo, now: float) -> None:
+        if given.stage:
+            self.stage(given.stage).wait.add(now - self._ready_at[given.slot])
+
+    def committed(self, lease: Lease, commit: Commit, asked_at: float, now: float) -> None:
+        """`asked_at`: when the worker, until then idle, was granted this frame; 0 where it was not idle."""
+        busy = commit.busy_ns / 1e9
+        meter = self.stage(lease.stage)
+        meter.frames += 1
+        meter.busy.add(busy)
+        if asked_at:  # grant and commit took what is not work: one hop there, one back
+            self.meter.hop.add(max(0.0, now - asked_at - busy))
+        self._ready_at[commit.slot] = now
+        if lease.stage == 0:
+            self._born_at[commit.slot] = now
+            self.meter.first_in = self.meter.first_in or now - busy
+        elif self.names[lease.stage] in self.leaves:
+            self.meter.latency.add(now - self._born_at[commit.slot])
+            self.meter.last_out = now
+
+    def ready_again(self, slot: int, now: float) -> None:
+        self._ready_at[slot] = now
+
+    def fault(self, at: int, fault: Fault) -> None:
+        """A stage raised over one frame."""
+        self.stage(at).failures += 1
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(fault.error if fault.usage else fault.traceback)
+
+    def add_models(self, models: tuple[dict[str, str], ...]) -> None:
+        self.models += [model for model in models if model not in self.models]

@@ -1,0 +1,26 @@
+"""`cleanplate doctor`: does this machine have what is needed?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+HELP = "Look whether this machine has what is needed, and say how to mend what it has not."
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    from pipeline.cli.checkup import examine
+
+    findings = examine()
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))
+    else:
+        for finding in findings:
+            print(f"{finding.verdict:<5} {finding.name:<22} {finding.detail}")
+            if finding.fix:
+                print(f"      {'':<22} -> {finding.fix}")
+    if any(finding.verdict == "FAIL" for finding in findings):
+        raise typer.Exit(1)

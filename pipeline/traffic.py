@@ -1,0 +1,64 @@
+"""Traffic: grants out, commits in. Asks the ledger, moves the tokens, and has the books keep the times."""
+
+from __future__ import annotations
+
+import time
+
+from pipeline.books import Books
+from pipeline.control import ControlServer
+from pipeline.crew import Crew, Member
+from pipeline.ledger import Ledger, Verdict
+from pipeline.messages import Anything, Commit, Drain, Grant
+
+
+class Traffic:
+    """The hot path of a run: nothing here blocks, and nothing grows."""
+
+    def __init__(self, ledger: Ledger, crew: Crew, server: ControlServer, books: Books) -> None:
+        self.ledger = ledger
+        self.last_pts = 0  # of the last accepted frame
+        self._crew = crew
+        self._server = server
+        self._books = books
+        self._flips = [0] * len(ledger.posts)  # which half of its lasting memory a stage reads next
+
+    def committed(self, member: Member, commit: Commit) -> None:
+        """A worker has let go of a slot; what does not match its lease is counted by the ledger and does nothing."""
+        lease = self.ledger.committed(
+            member.incarnation, commit.slot, commit.generation, commit.verdict, commit.pts, commit.duration
+        )
+        if lease is None or commit.verdict is Verdict.RETURNED:
+            return
+        self._books.committed(lease, commit, member.granted_at, time.monotonic())
+        member.commits += 1
+        member.granted_at = 0.0
+        member.retrying = False
+        if commit.verdict is Verdict.DONE:
+            self._flips[member.stage] ^= 1
+        if member.stage == 0:
+            self.last_pts = commit.pts
+
+    def grant(self, patient_now: float) -> None:
+        """Tell every worker what the ledger grants it now."""
+        for given in self.ledger.grants():
+            member = self._crew.members[given.worker]
+            now = time.monotonic()
+            self._books.granted(given, now)
+            if len(self.ledger.held(given.worker)) == 1:
+                member.granted_at, member.heard = now, patient_now
+                member.retrying = self.ledger.slots[given.slot].tries > 0
+            buffer = self._flips[given.stage]
+            self.send(
+                member,
+                Grant(given.slot, given.generation, given.index, given.pts, given.duration, given.blank, buffer),
+            )
+
+    def send(self, member: Member, message: Anything) -> None:
+        """What cannot be delivered is lost with its worker, whose end is seen by its pidfd."""
+        self._server.send(member.identity, message.pack())
+
+    def drain(self, member: Member, patient_now: float) -> None:
+        """Ask a worker to come to its end."""
+        member.state = "draining"
+        member.heard = patient_now
+        self.send(member, Drain())

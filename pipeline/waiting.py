@@ -1,0 +1,69 @@
+"""Wait: the one place where the supervisor sleeps: on its socket, on the pidfds of its workers, and on signals."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import zmq
+
+
+class Wait:
+    """Wakes up for a message, a death or a signal, or after a time-out."""
+
+    def __init__(self, socket: zmq.Socket[Any]) -> None:
+        self._epoll = select.epoll()
+        self._poller = zmq.Poller()
+        self._poller.register(socket, zmq.POLLIN)
+        self._poller.register(self._epoll.fileno(), zmq.POLLIN)
+        self._asked: list[int] = []
+        self._waking: int | None = None
+
+    def add(self, fd: int) -> None:
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def remove(self, fd: int) -> None:
+        self._epoll.unregister(fd)
+
+    def poll(self, timeout_s: float) -> bool:
+        """Sleep; True where a worker died or a signal came."""
+        return any(source == self._epoll.fileno() for source, _ in self._poller.poll(int(timeout_s * 1000)))
+
+    def signals(self) -> list[int]:
+        """The signals that came since the last call."""
+        if self._waking is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._waking, 4096)
+        asked, self._asked = self._asked, []
+        return asked
+
+    @contextmanager
+    def heeding(self, *numbers: signal.Signals) -> Iterator[None]:
+        """Let these signals wake this up instead of what they did before. From the main thread only."""
+        self._waking, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.add(self._waking)
+
+        def note(number: int, _: FrameType | None) -> None:
+            self._asked.append(number)
+
+        earlier = {number: signal.signal(number, note) for number in numbers}
+        earlier_waker = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(earlier_waker)
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+            self.remove(self._waking)
+            os.close(self._waking)
+            os.close(waker)
+            self._waking = None
+
+    def close(self) -> None:
+        self._epoll.close()

@@ -1,0 +1,91 @@
+"""Pictures: one opened video as a row of decoded pictures; damage is reported, and what can be decoded goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from pipeline.errors import SetupError
+from stages.media import MAX_PIXELS, check_size, video_stream
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+SEARCH = 1000  # packets without a picture after which a file counts as undecodable
+MAX_READ_ERRORS = 100
+LARGE = 1920 * 1080  # pixels from which decoding in several threads pays for its memory
+
+
+class Pictures:
+    """Decodes the video stream of `container`. `on_error(what)` is told of all damage, `on_packet()` that work goes on."""
+
+    def __init__(
+        self,
+        container: InputContainer,
+        label: str,
+        on_error: Callable[[str], None],
+        on_packet: Callable[[], None],
+    ) -> None:
+        self.container = container
+        self.stream: VideoStream = video_stream(container, label)
+        self._label = label
+        self._on_error = on_error
+        self._on_packet = on_packet
+        self._packets = 0
+        self._found = False
+        self._set_up_decoder()
+
+    def _set_up_decoder(self) -> None:
+        context = self.stream.codec_context
+        context.options = {"max_pixels": str(MAX_PIXELS)}
+        # Frame threads conceal damage in an order that depends on timing, so ordinary sizes do without.
+        context.thread_type = "AUTO" if context.width * context.height >= LARGE else "SLICE"  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """All pictures from here on. Raises SetupError if the first cannot be found."""
+        import av
+
+        for packet in self._read():
+            self._on_packet()
+            self._packets += 1
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self._on_error("decode_error")
+                frames = []
+            for frame in frames:
+                self._check(frame)
+                yield frame
+            if not self._found and self._packets > SEARCH:
+                break
+        if not self._found:
+            raise SetupError(
+                f"{self._label}: cannot decode its video ({self.stream.codec_context.name}): damaged, encrypted or empty"
+            )
+
+    def _check(self, frame: VideoFrame) -> None:
+        check_size(frame.width, frame.height, self._label)
+        self._found = True
+        if frame.is_corrupt:
+            self._on_error("damaged_frame")
+
+    def _read(self) -> Iterator[Packet[VideoStream]]:
+        """Packets, reading on after errors; the last ones are empty and make the decoder give what it holds back."""
+        import av
+
+        for _ in range(MAX_READ_ERRORS):
+            try:
+                yield from self.container.demux(self.stream)
+                return
+            except av.FFmpegError:
+                self._on_error("read_error")
+
+    def seek(self, pts: int) -> None:
+        """Go to the key frame at or before `pts` (stream ticks). Raises av.FFmpegError where the file cannot."""
+        self.container.seek(pts, stream=self.stream, backward=True, any_frame=False)
+
+    def close(self) -> None:
+        self.container.close()
