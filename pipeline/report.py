@@ -49,7 +49,7 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
     meter, ledger = supervisor.books.meter, supervisor.ledger
     frames = fates(supervisor)
     out = frames["output"] + frames["blanked"]
-    spec = supervisor.spec
+    spec = supervisor.staffing.spec
     return {
         "pipeline": supervisor.plan.config.name,
         "version": __version__,
@@ -66,7 +66,7 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
         "runtime": {
             "hop_us": {f"p{p}": round(1e6 * meter.hop.quantile(p / 100), 1) for p in (50, 99)},
             "control_ms_per_frame": round(1000 * cpu_seconds / max(1, ledger.accepted), 4),
-            "ring_bytes": supervisor.memory.nbytes,
+            "ring_bytes": supervisor.staffing.memory.nbytes,
             "slots": supervisor.plan.slots,
             "on_full": supervisor.plan.on_full,
             "stale_messages": ledger.stale + supervisor.books.foreign,

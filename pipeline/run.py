@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Plan
-from pipeline.errors import CleanplateError, SetupError
+from pipeline.errors import CleanplateError
 from pipeline.instances import claim
 from pipeline.report import build, outcome, write_atomically
 from pipeline.supervisor import Supervisor
@@ -53,12 +53,9 @@ def run_plan(
 
 
 def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None]) -> None:
-    try:
-        supervisor.start()
-        while supervisor.turn():
-            tick(supervisor)
-    except SetupError as error:
-        supervisor.fail(error.exit_code, str(error))
+    supervisor.start()
+    while supervisor.turn():
+        tick(supervisor)
     supervisor.await_end()
 
 

@@ -15,10 +15,8 @@ from pipeline.books import Books
 from pipeline.config import Plan
 from pipeline.control import ControlServer
 from pipeline.crew import Crew, Member
-from pipeline.errors import ProtocolError
-from pipeline.frame import FrameSpec
+from pipeline.errors import CleanplateError, ProtocolError
 from pipeline.ledger import Ledger, StageRule
-from pipeline.memory import SharedMemory
 from pipeline.messages import (
     Anything,
     Commit,
@@ -26,14 +24,13 @@ from pipeline.messages import (
     Fault,
     Heartbeat,
     Hello,
-    Mapped,
     Note,
     Ready,
-    Start,
     Stop,
     Tally,
     unpack,
 )
+from pipeline.staffing import Staffing
 from pipeline.traffic import Traffic
 from pipeline.waiting import Wait
 
@@ -62,14 +59,13 @@ class Supervisor:
         self.ledger = Ledger(rules, plan.slots, on_full=plan.on_full, max_tries=plan.config.max_tries, limit=limit)
         self.books = Books(plan, told)
         self.phase = Phase.STARTING
-        self.spec: FrameSpec | None = None
         self.failure: tuple[int, str] | None = None
         self.interrupted = 0  # the signal that asked to end
-        self.memory = SharedMemory(plan)
         self._server = ControlServer(folder)
         self.wait = Wait(self._server.socket)
         self.crew = Crew(plan.stages, self._server.endpoint)
         self._traffic = Traffic(self.ledger, self.crew, self._server, self.books)
+        self.staffing = Staffing(plan, self.ledger, self.crew, self._traffic, self.books)
         self.sinks = [at for at, post in enumerate(self.ledger.posts) if not post.children]
         self._now = 0.0  # the patient clock
         self._real = time.monotonic()
@@ -137,7 +133,7 @@ class Supervisor:
             member.process.kill()
         for member in list(self.crew.members.values()):
             self._forget(member)
-        self.memory.close()
+        self.staffing.memory.close()
         self.wait.close()
         self._server.close()
 
@@ -166,9 +162,9 @@ class Supervisor:
             case Heartbeat():
                 pass
             case Hello():
-                self._welcome(member)
+                self.staffing.welcome(member)
             case Ready():
-                self._staff(member, message)
+                self._staffed(member, message)
             case Note():
                 self.books.say(message.text)
             case Tally():
@@ -181,49 +177,15 @@ class Supervisor:
             case _:
                 self.books.foreign += 1
 
-    def _welcome(self, member: Member) -> None:
-        """A new worker runs: set it up, as soon as the size of the frames is known."""
-        member.state = "setup"
-        if member.stage and self.spec is None:
+    def _staffed(self, member: Member, ready: Ready) -> None:
+        try:
+            self.staffing.staff(member, ready)
+        except CleanplateError as error:
+            self.fail(error.exit_code, str(error))
             return
-        built = self.plan.stages[member.stage]
-        done = self.ledger.posts[member.stage].commits if member.stage else self.ledger.accepted
-        start = Start(
-            uses=built.uses,
-            options=dict(built.options),
-            spec=self.spec if member.stage else None,
-            mappings=self.memory.lend(member) if member.stage else (),
-            resume=done if self.books.stage(member.stage).restarts else None,
-            pts=self._traffic.last_pts,
-        )
-        self._traffic.send(member, start)
-
-    def _staff(self, member: Member, ready: Ready) -> None:
-        """A worker is set up: it can be granted frames."""
-        if member.stage == 0 and not self._source_is_ready(member, ready):
-            return
-        member.state = "ready"
-        member.deadline = ready.deadline
-        self.books.add_models(ready.models)
-        self.ledger.joined(member.stage, member.incarnation)
         leaving = member.stage == 0 and self.interrupted
         if leaving or (self.phase is Phase.FINISHING and member.stage in self.sinks):
             self._traffic.drain(member, self._now)
-
-    def _source_is_ready(self, member: Member, ready: Ready) -> bool:
-        """It has brought the size of the frames: the memory can be made, and the others set up."""
-        assert ready.spec is not None
-        if self.spec is None:
-            self.spec = ready.spec
-            self.memory.make(ready.spec)
-            for other in list(self.crew.members.values()):
-                if other.stage and other.state == "setup":
-                    self._welcome(other)
-        elif (ready.spec.width, ready.spec.height) != (self.spec.width, self.spec.height):
-            self.fail(4, f"the input has changed its size to {ready.spec.width}x{ready.spec.height}")
-            return False
-        self._traffic.send(member, Mapped(spec=self.spec, mappings=self.memory.lend(member)))
-        return True
 
     def _blame(self, member: Member, fault: Fault) -> None:
         member.last_fault = fault.error
@@ -276,7 +238,7 @@ class Supervisor:
 
     def _move_on(self) -> None:
         """From phase to phase, when everything that belongs to one has happened."""
-        if self.phase is Phase.STARTING and all(post.workers for post in self.ledger.posts):
+        if self.phase is Phase.STARTING and self.staffing.complete:
             self.phase = Phase.RUNNING
             self._grant()
         if self.phase is Phase.RUNNING:

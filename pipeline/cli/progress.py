@@ -64,6 +64,6 @@ class Progress:
             print(f"cleanplate: {done}{of} frames, {rate}", file=sys.stderr)
 
     def _expected(self, supervisor: Supervisor) -> int | None:
-        declared = supervisor.spec.declared_frames if supervisor.spec else None
+        declared = supervisor.staffing.spec.declared_frames if supervisor.staffing.spec else None
         known = [number for number in (self._total, declared) if number]
         return min(known) if known else None

@@ -28,7 +28,7 @@ MAX_RATE = 1000
 
 
 class File(Source):
-    """Decodes the first video stream of a file; turns it upright; scales later pictures of another size to the first."""
+    """Decodes a file's first video, turned upright; later pictures of another size are scaled to the first one's."""
 
     input: str = Field(default="", description="the video file")
 
@@ -88,7 +88,7 @@ class File(Source):
             )
         bgr = self._reformatter.reformat(picture, width=width, height=height, format="bgr24", threads=1)
         plane = bgr.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
         view = rows[:, : width * 3].reshape(height, width, 3)
         np.copyto(image, np.rot90(view, self._spec.rotation // 90))
 
@@ -111,12 +111,13 @@ class File(Source):
         """Decode from the key frame at `point` up to and with the picture at `pts`; False if it does not come."""
         self._pictures.close()
         self._start()
-        self._pictures.seek(point)
-        for picture in self._row:
-            if picture.pts is None or picture.pts >= pts:
-                self._clock.last = pts
-                return picture.pts == pts
-        return False
+        self._clock.last = pts
+        if not self._pictures.seek(point):
+            return False
+        try:
+            return next((p.pts for p in self._row if p.pts is None or p.pts >= pts), None) == pts
+        except SetupError:  # nothing at all could be decoded from there
+            return False
 
     def _count_to(self, frames: int) -> None:
         self._pictures.close()

@@ -20,7 +20,7 @@ LARGE = 1920 * 1080  # pixels from which decoding in several threads pays for it
 
 
 class Pictures:
-    """Decodes the video stream of `container`. `on_error(what)` is told of all damage, `on_packet()` that work goes on."""
+    """Decodes the video of `container`. `on_error(what)` is told of all damage, `on_packet()` that work goes on."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Pictures:
         context = self.stream.codec_context
         context.options = {"max_pixels": str(MAX_PIXELS)}
         # Frame threads conceal damage in an order that depends on timing, so ordinary sizes do without.
-        context.thread_type = "AUTO" if context.width * context.height >= LARGE else "SLICE"  # type: ignore[assignment]
+        context.thread_type = "AUTO" if context.width * context.height >= LARGE else "SLICE"
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """All pictures from here on. Raises SetupError if the first cannot be found."""
@@ -56,21 +56,23 @@ class Pictures:
             except av.FFmpegError:
                 self._on_error("decode_error")
                 frames = []
-            for frame in frames:
-                self._check(frame)
-                yield frame
+            yield from filter(self._accept, frames)
             if not self._found and self._packets > SEARCH:
                 break
         if not self._found:
-            raise SetupError(
-                f"{self._label}: cannot decode its video ({self.stream.codec_context.name}): damaged, encrypted or empty"
-            )
+            codec = self.stream.codec_context.name
+            raise SetupError(f"{self._label}: cannot decode its video ({codec}): damaged, encrypted or empty")
 
-    def _check(self, frame: VideoFrame) -> None:
+    def _accept(self, frame: VideoFrame) -> bool:
+        """Whether a picture may pass: the first one decides about the file, a later absurd one is left out."""
+        if self._found and frame.width * frame.height > MAX_PIXELS:
+            self._on_error("absurd_size")
+            return False
         check_size(frame.width, frame.height, self._label)
         self._found = True
         if frame.is_corrupt:
             self._on_error("damaged_frame")
+        return True
 
     def _read(self) -> Iterator[Packet[VideoStream]]:
         """Packets, reading on after errors; the last ones are empty and make the decoder give what it holds back."""
@@ -83,9 +85,15 @@ class Pictures:
             except av.FFmpegError:
                 self._on_error("read_error")
 
-    def seek(self, pts: int) -> None:
-        """Go to the key frame at or before `pts` (stream ticks). Raises av.FFmpegError where the file cannot."""
-        self.container.seek(pts, stream=self.stream, backward=True, any_frame=False)
+    def seek(self, pts: int) -> bool:
+        """Go to the key frame at or before `pts` (stream ticks); False where the file cannot."""
+        import av
+
+        try:
+            self.container.seek(pts, stream=self.stream)
+        except av.FFmpegError:
+            return False
+        return True
 
     def close(self) -> None:
         self.container.close()

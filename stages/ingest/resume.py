@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.media import video_stream
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -19,29 +24,27 @@ def seek_point(container: InputContainer, frames: int, pts: int, progress: Calla
     the one before it is whole by then. Closes the container.
     """
     import av
-    from stages.media import video_stream
 
     with container:
         if container.format.name.split(",")[0] not in INDEXED:
             return None
-        stream = video_stream(container, "")
-        seen: set[int] = set()
+        seen = array("q")
         keys: list[int] = []
         try:
-            for packet in container.demux(stream):
+            for packet in container.demux(video_stream(container, "")):
                 progress()
                 if packet.dts is not None and packet.dts > pts:
                     break
                 if not packet.size or packet.is_discard:
                     continue
-                if packet.pts is None or packet.pts in seen:
+                if packet.pts is None:
                     return None
                 if packet.pts <= pts:
-                    seen.add(packet.pts)
+                    seen.append(packet.pts)
                     if packet.is_keyframe:
                         keys.append(packet.pts)
         except av.FFmpegError:
             return None
-    if len(seen) != frames or pts not in seen or not keys:
+    if not len(seen) == len(np.unique(seen)) == frames or pts not in seen or not keys:
         return None
     return keys[-2] if len(keys) > 1 else keys[0]

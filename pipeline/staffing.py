@@ -1,0 +1,69 @@
+"""Staffing: brings a new worker from its Hello to work: configuration, frame size, memory. Knows no frame."""
+
+from __future__ import annotations
+
+from pipeline.books import Books
+from pipeline.config import Plan
+from pipeline.crew import Crew, Member
+from pipeline.errors import RunError
+from pipeline.frame import FrameSpec
+from pipeline.ledger import Ledger
+from pipeline.memory import SharedMemory
+from pipeline.messages import Mapped, Ready, Start
+from pipeline.traffic import Traffic
+
+
+class Staffing:
+    """The handshakes of a run. The source's first one brings the size of the frames, and with it the memory."""
+
+    def __init__(self, plan: Plan, ledger: Ledger, crew: Crew, traffic: Traffic, books: Books) -> None:
+        self.spec: FrameSpec | None = None
+        self.memory = SharedMemory(plan)
+        self._plan = plan
+        self._ledger = ledger
+        self._crew = crew
+        self._traffic = traffic
+        self._books = books
+
+    @property
+    def complete(self) -> bool:
+        """Whether every stage has somebody who works."""
+        return all(post.workers for post in self._ledger.posts)
+
+    def welcome(self, member: Member) -> None:
+        """A new worker runs: set it up, as soon as the size of the frames is known."""
+        member.state = "setup"
+        if member.stage and self.spec is None:
+            return
+        built = self._plan.stages[member.stage]
+        done = self._ledger.posts[member.stage].commits if member.stage else self._ledger.accepted
+        start = Start(
+            uses=built.uses,
+            options=dict(built.options),
+            spec=self.spec if member.stage else None,
+            mappings=self.memory.lend(member) if member.stage else (),
+            resume=done if self._books.stage(member.stage).restarts else None,
+            pts=self._traffic.last_pts,
+        )
+        self._traffic.send(member, start)
+
+    def staff(self, member: Member, ready: Ready) -> None:
+        """A worker is set up: it can be granted frames. Raises RunError, RingError."""
+        if member.stage == 0:
+            self._source_is_ready(member, ready)
+        member.state = "ready"
+        member.deadline = ready.deadline
+        self._books.add_models(ready.models)
+        self._ledger.joined(member.stage, member.incarnation)
+
+    def _source_is_ready(self, member: Member, ready: Ready) -> None:
+        assert ready.spec is not None
+        if self.spec is None:
+            self.spec = ready.spec
+            self.memory.make(ready.spec)
+            for other in list(self._crew.members.values()):
+                if other.stage and other.state == "setup":
+                    self.welcome(other)
+        elif (ready.spec.width, ready.spec.height) != (self.spec.width, self.spec.height):
+            raise RunError(f"the input has changed its size to {ready.spec.width}x{ready.spec.height}")
+        self._traffic.send(member, Mapped(spec=self.spec, mappings=self.memory.lend(member)))
