@@ -7,6 +7,7 @@ the zip file only afterwards.
 
 from __future__ import annotations
 
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -31,7 +32,11 @@ _DTYPES: dict[str, torch.dtype] = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
-_PLAIN: dict[tuple[str, str], Any] = {("collections", "OrderedDict"): OrderedDict, ("builtins", "set"): set}
+_PLAIN: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("builtins", "set"): set,
+    ("__builtin__", "set"): set,  # as pickle protocol 2 spells it
+}
 
 
 class Record:
@@ -130,9 +135,11 @@ class Checkpoint:
         blob = self._blobs.get(ref.key)
         if blob is None:
             raise ModelError(f"{self.path}: storage {ref.key!r} is missing: the file is damaged, get it again")
-        if not blob:
-            return torch.empty(ref.size, dtype=ref.dtype)
         try:
+            if math.prod(ref.size) * ref.dtype.itemsize > len(blob):
+                raise ValueError(f"it holds {len(blob)} bytes")
+            if not blob:
+                return torch.empty(ref.size, dtype=ref.dtype)
             flat = torch.frombuffer(bytearray(blob), dtype=ref.dtype)
             return flat.as_strided(ref.size, ref.stride, ref.offset).clone()
         except (RuntimeError, ValueError) as error:
@@ -146,7 +153,8 @@ class Checkpoint:
 def _walk(module: Any, prefix: str) -> Iterator[tuple[str, TensorRef]]:
     if not isinstance(module, Record) or not isinstance(module.state, dict):
         return
-    transient = module.state.get("_non_persistent_buffers_set") or ()
+    transient = module.state.get("_non_persistent_buffers_set")
+    transient = transient if isinstance(transient, set) else set()
     for place in ("_parameters", "_buffers"):
         for name, value in (module.state.get(place) or {}).items():
             if isinstance(value, TensorRef) and name not in transient:

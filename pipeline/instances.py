@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,46 +63,44 @@ def private_dir(path: Path) -> Path:
 
 
 @contextmanager
-def claim(config: str, given: str, output: str, name: str | None, started: str) -> Iterator[tuple[Instance, Path]]:
-    """Be a running pipeline: its name, its folder, and its output are nobody else's until the end.
+def claim(
+    config: str, given: str, outputs: Sequence[str], name: str | None, started: str
+) -> Iterator[tuple[Instance, Path]]:
+    """Be a running pipeline: its name, its folder, and its outputs are nobody else's until the end.
 
-    Raises ConfigError where the wanted name or the output is in use."""
+    Raises ConfigError where the wanted name or an output is in use."""
     root = private_dir(state_dir())
     sweep(root)
-    output_lock = _claim_output(root, output)
-    fd: int | None = None
-    try:
-        fd, folder = _claim_name(root, name or config, exact=name is not None)
-        instance = Instance(folder.name, os.getpid(), config, given, output, started)
+    with ExitStack() as held:
+        for output in outputs:
+            _claim_output(held, root, output)
+        folder = _claim_name(held, root, name or config, exact=name is not None)
+        instance = Instance(folder.name, os.getpid(), config, given, ", ".join(outputs), started)
         (folder / "info.json").write_text(json.dumps(asdict(instance)))
         yield instance, folder
-    finally:
-        if fd is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(fd)
-        if output_lock is not None:
-            output_lock[1].unlink(missing_ok=True)
-            os.close(output_lock[0])
 
 
-def _claim_output(root: Path, output: str) -> tuple[int, Path] | None:
-    if not output or "://" in output:
-        return None
+def _claim_output(held: ExitStack, root: Path, output: str) -> None:
+    if "://" in output:
+        return
     digest = hashlib.sha256(os.path.realpath(output).encode(errors="surrogateescape")).hexdigest()[:24]
     path = private_dir(root / "outputs") / digest
     fd = _lock(path)
     if fd is None:
         raise ConfigError(f"another run is writing {output}")
-    return fd, path
+    held.callback(os.close, fd)
+    held.callback(path.unlink, missing_ok=True)
 
 
-def _claim_name(root: Path, name: str, *, exact: bool) -> tuple[int, Path]:
+def _claim_name(held: ExitStack, root: Path, name: str, *, exact: bool) -> Path:
     for number in range(1, 1000):
         folder = root / (name if number == 1 else f"{name}-{number}")
         folder.mkdir(mode=0o700, exist_ok=True)
         fd = _lock(folder / "lock")
         if fd is not None:
-            return fd, folder
+            held.callback(os.close, fd)
+            held.callback(shutil.rmtree, folder, ignore_errors=True)
+            return folder
         if exact:
             raise ConfigError(f"--name {name}: a run of that name is going on; see `cleanplate ps`")
     raise ConfigError(f"a thousand runs are called {name!r}")

@@ -29,8 +29,6 @@ class Result:
 def run_plan(
     plan: Plan,
     *,
-    given: str = "",
-    output: str = "",
     name: str | None = None,
     limit: int | None = None,
     report: Path | None = None,
@@ -41,7 +39,9 @@ def run_plan(
 
     Raises ConfigError where the name or the output is in use, before anything starts."""
     started = datetime.now().astimezone().isoformat(timespec="seconds")
-    with claim(plan.config.name, given, output, name, started) as (_, folder):
+    given = str(plan.stages[0].options.get("input", ""))
+    outputs = [str(built.options["output"]) for built in plan.stages if built.options.get("output")]
+    with claim(plan.config.name, given, outputs, name, started) as (_, folder):
         before = time.process_time()
         supervisor = Supervisor(plan, folder, limit=limit, told=told)
         try:

@@ -127,7 +127,9 @@ class Sink(Stage):
         """Open the output. Raises SetupError."""
 
     def resume(self, frames: int) -> None:
-        """Told before `setup()` to a new incarnation: take up the output, cut it after `frames` frames and go on."""
+        """Told before `setup()` to a new incarnation: take up the output, cut it after `frames` frames and go on.
+
+        With 0 frames the output may not exist yet."""
 
     def write(self, frame: Frame) -> None:
         """Take one frame; when this returns it must survive the death of the process."""

@@ -9,10 +9,10 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.control import HEARTBEAT, ControlClient
-from pipeline.errors import CleanplateError, SetupError
+from pipeline.errors import CleanplateError
 from pipeline.faults import fault_point
 from pipeline.frame import Frame
 from pipeline.importer import load_class
@@ -86,6 +86,7 @@ class Worker:
         self._granted: deque[Grant] = deque()
         self._frames: Iterator[None] | None = None
         self._draining = False
+        self.phase: Literal["setup", "frame", "finish"] = "setup"
 
     def run(self) -> None:
         """Until Stop, or the supervisor's end."""
@@ -142,6 +143,7 @@ class Worker:
                 if start.resume is not None:
                     self._stage.resume(start.resume)
                 self._stage.setup(spec)
+        self.phase = "frame"
         self._client.send(
             Ready(
                 deadline=_deadline(self._stage, self._desk.slowest_step),
@@ -213,6 +215,7 @@ class Worker:
         if self._draining:
             return
         self._draining = True
+        self.phase = "finish"
         while self._granted:
             grant = self._granted.popleft()
             self._client.send(Commit(grant.slot, grant.generation, Verdict.RETURNED))
@@ -247,10 +250,9 @@ def worker_main(fd: int) -> int:
     try:
         worker.run()
     except Exception as error:  # noqa: BLE001 - the last stop: it travels to the supervisor, then the process ends
-        ready = worker._views is not None
-        client.send(_fault("finish" if worker._draining else "frame" if ready else "setup", error))
+        client.send(_fault(worker.phase, error))
         client.close()
-        return SETUP_FAILED if isinstance(error, SetupError) or not ready else STAGE_FAILED
+        return SETUP_FAILED if worker.phase == "setup" else STAGE_FAILED
     client.close()
     return 0
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import SetupError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 # Playlists and scripts (hls, concat, image2, ...) stay out: they open further files, or the network.
@@ -69,6 +70,11 @@ def video_stream(container: InputContainer, label: str) -> VideoStream:
         check_size(stream.codec_context.width, stream.codec_context.height, label)
         return stream
     raise SetupError(f"{label}: no video stream")
+
+
+def stamp(packet: Packet[Any]) -> int:
+    """When a packet is shown, in its own ticks; when it is decoded, where the file does not say."""
+    return packet.pts if packet.pts is not None else packet.dts or 0
 
 
 def check_size(width: int, height: int, label: str) -> None:

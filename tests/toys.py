@@ -104,7 +104,7 @@ class Collect(Sink):
 
     def setup(self, spec: FrameSpec) -> None:
         path = Path(self.output)
-        if self._keep is None:
+        if not self._keep:
             path.write_text("")
         else:
             path.write_text("".join(path.read_text().splitlines(keepends=True)[: self._keep]))

@@ -46,8 +46,6 @@ def run(
     with Progress(quiet=quiet, total=total) as progress:
         result = run_plan(
             plan,
-            given=input or "",
-            output=output or "",
             name=name,
             limit=frames,
             report=report,

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr
 from pipeline.errors import SetupError
 from pipeline.frame import FrameSpec, Image
 from pipeline.stage import Source
-from stages.ingest.clock import Clock, nominal_step
+from stages.clock import Clock, nominal_step
 from stages.ingest.length import missing_bytes
 from stages.ingest.pictures import Pictures
 from stages.ingest.resume import seek_point

@@ -1,0 +1,81 @@
+"""LaMa (Suvorov et al., WACV 2022): invents texture in large holes; runs the TorchScript that simple-lama loads."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models import weights
+from models.base import Image, ModelError, ModelInfo
+
+STEP = 8  # the network's three downsamplings
+
+
+class Lama:
+    """Calls the network on tensors itself: `SimpleLama` pads and forgets to cut. Follows `models.base.Inpainter`."""
+
+    def __init__(self, weights_file: str | None = None, device: str = "auto") -> None:
+        """`weights_file` is a path to a TorchScript `(image, mask) -> image`: code that its owner chose to run.
+
+        Without it LAMA_MODEL, then the cache folder. Raises ModelError where there is none or it does not load.
+        """
+        path = weights.locate(weights_file or "big-lama")
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = torch.device(device)
+        self._model = _load(path, self._device)
+        self.info = ModelInfo("big-lama", str(path), weights.sha256(path), device)
+
+    @torch.inference_mode()
+    def inpaint(self, image: Image, hole: Image) -> Image:
+        """`image` uint8 [h, w, 3] BGR, `hole` uint8 [h, w] (255: fill); a new picture of exactly that size."""
+        height, width = hole.shape
+        pixels = torch.from_numpy(_pad(image)).to(self._device).flip(2).permute(2, 0, 1)[None].float().div_(255)
+        mask = torch.from_numpy(_pad(hole)).to(self._device)[None, None].ne(0).float()
+        result = self._model(pixels, mask)[0, :, :height, :width]
+        if not bool(torch.isfinite(result).all()):
+            raise FloatingPointError("LaMa's output is not finite")
+        picture = result.float().mul(255).round_().clamp_(0, 255).byte().flip(0).permute(1, 2, 0)
+        return picture.contiguous().cpu().numpy()  # type: ignore[no-any-return]
+
+    def warm_up(self) -> float:
+        """Run twice on a 256-pixel square; return the seconds of the second."""
+        image, hole = np.full((256, 256, 3), 127, np.uint8), np.zeros((256, 256), np.uint8)
+        hole[64:192, 64:192] = 255
+        seconds = 0.0
+        for _ in range(2):
+            started = time.perf_counter()
+            self.inpaint(image, hole)
+            seconds = time.perf_counter() - started
+        return seconds
+
+
+def _pad(picture: Image) -> Image:
+    """Reflect right and bottom edges up to the next multiple of 8; the edge itself is repeated, so 1 pixel suffices."""
+    height, width = picture.shape[:2]
+    beyond = [(0, -height % STEP), (0, -width % STEP)] + [(0, 0)] * (picture.ndim - 2)
+    return np.pad(picture, beyond, mode="symmetric")
+
+
+def _load(path: Path, device: torch.device) -> Any:
+    before = os.environ.get("LAMA_MODEL")
+    os.environ["LAMA_MODEL"] = str(path)
+    try:
+        from simple_lama_inpainting import SimpleLama
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
+            return SimpleLama(device=device).model
+    except (RuntimeError, OSError) as error:
+        raise ModelError(f"{path} is no TorchScript file that loads: {str(error).splitlines()[0]}") from error
+    finally:
+        if before is None:
+            del os.environ["LAMA_MODEL"]
+        else:
+            os.environ["LAMA_MODEL"] = before

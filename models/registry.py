@@ -1,0 +1,87 @@
+"""Names of models to the adapters that run them: plain data, imported on use."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from models import weights
+from models.base import Inpainter, ModelError, Segmenter
+
+Task = Literal["segment", "inpaint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model by name: what it does, the class that runs it, the weights it needs (empty: none)."""
+
+    name: str
+    task: Task
+    adapter: str
+    weights: str = ""
+    source: str = ""  # where neither weights nor their table say it
+    licence: str = ""
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry("yolov5s-seg", "segment", "models.yolov5:Yolov5Segmenter", weights="yolov5s-seg"),
+    Entry("lama", "inpaint", "models.lama:Lama", weights="big-lama"),
+    Entry("telea", "inpaint", "models.telea:Telea", source="OpenCV", licence="Apache-2.0"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One line of the catalogue. `state` is `present`, `missing` or `damaged`."""
+
+    name: str
+    task: Task
+    source: str
+    licence: str
+    state: str
+    detail: str
+
+
+def load_segmenter(name: str, *, classes: list[str], weights_file: str | None = None, **options: Any) -> Segmenter:
+    """Load the segmenter of that name for the classes named. Raises ModelError.
+
+    `weights_file`: a file of one's own instead of the known one. Options (`confidence`, `iou`, `size`, `device`) go to
+    the adapter.
+    """
+    entry = _find("segment", name)
+    return _adapter(entry)(classes=classes, weights_file=weights_file or entry.weights, **options)  # type: ignore[no-any-return]
+
+
+def load_inpainter(name: str, *, weights_file: str | None = None) -> Inpainter:
+    """Load the inpainter of that name. Raises ModelError."""
+    entry = _find("inpaint", name)
+    if not entry.weights:
+        return _adapter(entry)()  # type: ignore[no-any-return]
+    return _adapter(entry)(weights_file or entry.weights)  # type: ignore[no-any-return]
+
+
+def catalogue() -> list[Listing]:
+    """Every known model and whether its weights are here; imports no model library."""
+    return [_listing(entry) for entry in ENTRIES]
+
+
+def _listing(entry: Entry) -> Listing:
+    if not entry.weights:
+        return Listing(entry.name, entry.task, entry.source, entry.licence, "present", "needs no weights")
+    known, status = weights.KNOWN[entry.weights], weights.status(entry.weights)
+    return Listing(entry.name, entry.task, known.source, known.licence, status.state, status.detail)
+
+
+def _find(task: Task, name: str) -> Entry:
+    known = {entry.name: entry for entry in ENTRIES if entry.task == task}
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, 3, 0.4) or sorted(known)
+    raise ModelError(f"no model {name!r} to {task} with; did you mean {' or '.join(map(repr, close))}?")
+
+
+def _adapter(entry: Entry) -> Any:
+    module, _, name = entry.adapter.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,142 @@
+"""Yolov5Segmenter: a picture in, instances out; owns the order of the steps between them."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models import weights
+from models.base import Image, Instances, ModelError, ModelInfo
+from models.letterbox import STEP, Letterbox
+from models.masks import cut_patch
+from models.nms import suppress
+from models.restricted_pickle import Record, read_checkpoint
+from models.yolov5_seg import STRIDES, Raw, YoloV5Seg
+
+
+class Yolov5Segmenter:
+    """YOLOv5-seg on one device, float32, batch of one. Follows `models.base.Segmenter`."""
+
+    def __init__(
+        self,
+        *,
+        classes: Sequence[str],
+        weights_file: str = "yolov5s-seg",
+        confidence: float = 0.25,
+        iou: float = 0.45,
+        size: int = 640,
+        device: str = "auto",
+    ) -> None:
+        """`weights_file` is a name in `models.weights` or a path; `size` the network's long side, a multiple of 32.
+
+        Raises ModelError: weights missing or not of this kind, an unknown class, a bad size.
+        """
+        if size < STEP or size % STEP:
+            raise ModelError(f"{size = } must be a multiple of {STEP}")
+        path = weights.locate(weights_file)
+        self._device = _device(device)
+        network, self.names = _load(path)
+        self._network = network.fuse().to(self._device, memory_format=torch.channels_last)
+        self._wanted = [class_index(self.names, name) for name in classes]
+        self._confidence, self._iou, self._size = confidence, iou, size
+        self._fit = Letterbox.fit(size, size, size)
+        self._canvas = self._fit.canvas()
+        self.info = ModelInfo(weights_file, str(path), weights.sha256(path), str(self._device))
+
+    @torch.inference_mode()
+    def segment(self, image: Image) -> Instances:
+        """`image` is uint8 [H, W, 3] BGR. Raises FloatingPointError where the network's output is not finite."""
+        height, width = image.shape[:2]
+        if (height, width) != (self._fit.height, self._fit.width):
+            self._fit = Letterbox.fit(height, width, self._size)
+            self._canvas = self._fit.canvas()
+        self._fit.draw(image, self._canvas)
+        return self._assemble(self._network(self._to_input(self._canvas)))
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Run on grey pictures until steady; return the seconds of the slowest step after the first."""
+        image = np.full((height, width, 3), 127, np.uint8)
+        seconds = []
+        for _ in range(3):
+            started = time.perf_counter()
+            self.segment(image)
+            seconds.append(time.perf_counter() - started)
+        return max(seconds[1:])
+
+    def _to_input(self, canvas: Image) -> Tensor:
+        """uint8 [H, W, 3] BGR to float RGB 0..1 [1, 3, H, W], channels last."""
+        pixels = torch.from_numpy(canvas).to(self._device).flip(2).float()
+        return pixels.div_(255).permute(2, 0, 1)[None]
+
+    def _assemble(self, raw: Raw) -> Instances:
+        found = [self._candidates(level, index) for index, level in enumerate(raw.levels)]
+        if not all(bool(torch.isfinite(part).all()) for part in (*raw.levels, raw.prototypes)):
+            raise FloatingPointError("the segmentation network's output is not finite")
+        rows = torch.cat(found).cpu().numpy()
+        boxes, scores, classes = rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64)
+        keep = suppress(boxes, scores, classes, self._iou)
+        boxes = self._fit.undo_boxes(boxes[keep])
+        prototypes: NDArray[np.float32] = raw.prototypes[0].cpu().numpy()
+        patches = tuple(
+            cut_patch(prototypes, row[6:], box, self._fit) for row, box in zip(rows[keep], boxes, strict=True)
+        )
+        return Instances(boxes, scores[keep], classes[keep], patches)
+
+    def _candidates(self, level: Tensor, index: int) -> Tensor:
+        """Decode one stride's output [1, anchors * outputs, h, w]: rows of box (4), score, class, coefficients (32).
+
+        Only the wanted classes compete, and only where the objectness alone passes is anything decoded.
+        The formulas are YOLOv5's: xy = (2 s - 0.5 + cell) * stride, wh = (2 s) ** 2 * anchor, s the sigmoid.
+        """
+        anchors, stride, masks = self._network.head.anchors[index], STRIDES[index], self._network.masks
+        _, _, height, width = level.shape
+        cells = level[0].view(len(anchors), -1, height, width)
+        threshold = float(np.log(self._confidence / (1 - self._confidence)))
+        anchor, y, x = torch.nonzero(cells[:, 4] > threshold, as_tuple=True)
+        logits = cells[anchor, :, y, x]
+        s = logits[:, : 5 + self._network.classes].sigmoid()
+        scores, best = s[:, [5 + wanted for wanted in self._wanted]].max(1)
+        scores = scores * s[:, 4]
+        grid = torch.stack((x, y), 1)
+        centre = (2 * s[:, :2] - 0.5 + grid) * stride
+        half = (2 * s[:, 2:4]) ** 2 * anchors[anchor] * stride / 2
+        classes = torch.tensor(self._wanted, device=level.device)[best]
+        rows = torch.cat(
+            (centre - half, centre + half, scores[:, None], classes[:, None].float(), logits[:, -masks:]), 1
+        )
+        return rows[scores > self._confidence]
+
+
+def class_index(names: Sequence[str], name: str) -> int:
+    """Where `name` stands among a model's classes. Raises ModelError with the close matches."""
+    if name in names:
+        return list(names).index(name)
+    close = difflib.get_close_matches(name, names, 3, 0.5)
+    meant = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+    raise ModelError(f"the model knows no class {name!r}{meant}")
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def _load(path: weights.Path) -> tuple[YoloV5Seg, tuple[str, ...]]:
+    checkpoint = read_checkpoint(path)
+    root = checkpoint.root if isinstance(checkpoint.root, dict) else {}
+    module = root.get("ema") or root.get("model")
+    if not isinstance(module, Record):
+        raise ModelError(f"{path}: no model in this checkpoint")
+    names = module.get("names")
+    names = list(names.values()) if isinstance(names, dict) else names
+    network = YoloV5Seg(checkpoint.state_dict(module))
+    if not isinstance(names, list) or len(names) != network.classes:
+        raise ModelError(f"{path}: {network.classes} classes, but the names are {names!r}")
+    return network, tuple(map(str, names))

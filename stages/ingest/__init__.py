@@ -1,0 +1,31 @@
+"""Where frames come from: the class is picked by what the input's name looks like."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.errors import ConfigError
+from pipeline.stage import Source
+
+# Two letters at least: `C:\clip.mp4` is a path.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?!\\)")
+
+
+class Auto(Source):
+    """Stands for the source that fits the input: a file, or `lavfi:GRAPH`, a test picture."""
+
+    @classmethod
+    def pick(cls, where: str | None) -> type[Source]:
+        """The class for an address (None: not known yet, a file is assumed). Raises ConfigError."""
+        from stages.ingest.file import File
+        from stages.ingest.lavfi import Lavfi
+
+        match = _SCHEME.match(where or "")
+        if match is None:
+            return File
+        scheme = match[1].lower()
+        if scheme == "lavfi":
+            return Lavfi
+        if "://" in (where or "") or scheme == "cam":
+            raise ConfigError(f"--input {where}: live inputs ({scheme}:) come in a later version; give a file")
+        return File

@@ -1,0 +1,124 @@
+"""File: a video file as a sink; what was written survives a kill, and the finished file appears at once and whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, PrivateAttr
+
+from pipeline.errors import SetupError
+from pipeline.frame import Frame, FrameSpec
+from pipeline.stage import Sink
+from stages.media import shown
+from stages.output.encoding import CODECS, Encoding
+from stages.output.part import Part, count_packets
+from stages.output.publish import Publication
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
+
+
+class File(Sink):
+    """Writes `OUTPUT.part` while the run goes on, and at its end turns it into `OUTPUT` with the source's sound."""
+
+    deadline: ClassVar[float] = 10.0  # a disk may stand still for seconds and come back
+
+    output: str = Field(default="", description="the file to write; its name says the container")
+    codec: Literal["h264", "ffv1"] = "h264"
+    crf: int = Field(default=18, ge=0, le=51, description="quality of h264: lower is better and larger")
+    preset: Preset = Field(default="veryfast", description="effort of h264: slower is smaller")
+    audio: Literal["copy", "drop"] = "copy"
+
+    _resumed: int | None = PrivateAttr(default=None)
+    _spec: FrameSpec = PrivateAttr()
+    _encoding: Encoding = PrivateAttr()
+    _part: Part | None = PrivateAttr(default=None)
+    _frames: int = PrivateAttr(default=0)
+    _published: bool = PrivateAttr(default=False)
+
+    def resume(self, frames: int) -> None:
+        self._resumed = frames
+
+    def setup(self, spec: FrameSpec) -> None:
+        self._spec = spec
+        self._check_target()
+        settings = {"crf": str(self.crf), "preset": self.preset}
+        self._encoding = Encoding(CODECS[self.codec], spec, settings)
+        part = Part(f"{self.output}.part", self._encoding)
+        if self._resumed is None:
+            self._set_aside(part.path)
+        if not self._resumed:
+            part.create()
+        elif os.path.exists(part.path):
+            part.take_up(self._resumed, self.context.progress)
+        else:
+            self._expect_published(self._resumed)
+        self._frames = self._resumed or 0
+        self._part = part
+
+    def _check_target(self) -> None:
+        """Refuse what could not be finished, before any work. Raises SetupError."""
+        import av
+
+        path = Path(self.output)
+        if not self.output:
+            raise SetupError("no output is given: --output FILE")
+        if (form := CONTAINERS.get(path.suffix.lower())) is None:
+            raise SetupError(f"{shown(path)}: {path.suffix or 'no ending'!r} is none of {', '.join(CONTAINERS)}")
+        if not path.parent.is_dir():
+            raise SetupError(f"{shown(path)}: there is no folder {shown(path.parent)}")
+        if path.exists() and not path.is_file():
+            raise SetupError(f"{shown(path)}: is not a file that could be replaced")
+        if (
+            self._spec.source
+            and path.exists()
+            and os.path.exists(self._spec.source)
+            and path.samefile(self._spec.source)
+        ):
+            raise SetupError(f"{shown(path)}: is the input itself")
+        with av.open(os.devnull, "w", format=form) as container:
+            if self.codec not in container.supported_codecs:
+                raise SetupError(f"{shown(path)}: {path.suffix} cannot hold {self.codec}; take .mkv or .mp4")
+
+    def _set_aside(self, part: str) -> None:
+        """Keep what an interrupted earlier run left."""
+        if not os.path.exists(part):
+            return
+        frames = count_packets(part, self.context.progress) if os.path.getsize(part) else 0
+        if frames:
+            os.replace(part, f"{part}.old")
+            self.context.note(f"{shown(part)} holds {frames} frames of an interrupted run; kept as {shown(part)}.old")
+
+    def _expect_published(self, frames: int) -> None:
+        """Without a part, an earlier incarnation must have finished the file before it died."""
+        found = count_packets(self.output, self.context.progress) if os.path.exists(self.output) else 0
+        if found != frames:
+            raise SetupError(f"{shown(self.output)}.part: is gone, and with it the {frames} frames that were written")
+        self._published = True
+
+    def write(self, frame: Frame) -> None:
+        assert self._part is not None
+        self._part.add(frame.clean, frame.pts, frame.duration)
+        self._frames += 1
+
+    def finish(self) -> dict[str, Any]:
+        assert self._part is not None
+        if not self._published and self._frames:
+            self._part.close()
+            sound = self._spec.source if self.audio == "copy" and os.path.isfile(self._spec.source) else ""
+            form = CONTAINERS[Path(self.output).suffix.lower()]
+            made = Publication(self._part.path, self.output, form, self._encoding, sound, self.context)
+            made.publish(self._frames, self._part.last, self._part.duration)
+            self._published = True
+        size = os.path.getsize(self.output) if self._published else 0
+        return {"output": self.output, "frames": self._frames, "codec": self.codec, "bytes": size}
+
+    def close(self) -> None:
+        """Without a single frame there is nothing to keep."""
+        if self._part is None or self._published:
+            return
+        self._part.close()
+        if not self._frames:
+            Path(self._part.path).unlink(missing_ok=True)

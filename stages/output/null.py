@@ -1,0 +1,27 @@
+"""Null: a sink that throws frames away, to measure everything before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from pipeline.frame import Frame
+from pipeline.stage import Sink
+
+
+class Null(Sink):
+    """Counts what it is given."""
+
+    output: str = ""
+
+    _frames: int = PrivateAttr(default=0)
+
+    def resume(self, frames: int) -> None:
+        self._frames = frames
+
+    def write(self, frame: Frame) -> None:
+        self._frames += 1
+
+    def finish(self) -> dict[str, Any]:
+        return {"output": "", "frames": self._frames}

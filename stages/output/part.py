@@ -1,0 +1,122 @@
+"""Part: the file that grows while a run goes on; what it was given survives the death of the process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from pipeline.errors import RunError, SetupError
+from pipeline.frame import Image
+from stages.clock import nominal_step
+from stages.media import open_media, reason, shown, stamp
+from stages.output.encoding import Converter, Encoding, encode_one
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+
+class Part:
+    """A NUT stream of the encoded frames so far, each handed to the kernel before `add()` returns.
+
+    Why NUT: see docs/decisions/0002-part-file-is-nut.md.
+    """
+
+    def __init__(self, path: str, encoding: Encoding) -> None:
+        self.path = path
+        self._encoding = encoding
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream
+        self._converter: Converter
+        self.last = 0  # the last frame's time stamp and length, ticks of the spec's time base
+        self.duration = nominal_step(encoding.spec.rate, encoding.spec.time_base)
+
+    def create(self) -> None:
+        """Begin an empty one. Raises SetupError."""
+        self._open(self.path)
+
+    def take_up(self, frames: int, progress: Callable[[], None]) -> None:
+        """Keep the first `frames` frames, nothing else, and go on after them. Safe against a kill at any moment.
+
+        Raises SetupError if there are fewer.
+        """
+        fresh = f"{self.path}.new"
+        self._open(fresh)
+        kept = 0
+        for packet in read_packets(self.path, progress):
+            if kept == frames:
+                break
+            self._check_header(packet)
+            packet.stream = self._stream
+            self.last = round(stamp(packet) * packet.time_base / self._encoding.spec.time_base)
+            self._mux(packet)
+            kept += 1
+        if kept < frames:
+            raise SetupError(f"{shown(self.path)}: holds {kept} of the {frames} frames that were written")
+        os.replace(fresh, self.path)
+
+    def _check_header(self, packet: Packet[VideoStream]) -> None:
+        """An encoder's header must be the same in every incarnation, or its packets would not fit together."""
+        old, new = packet.stream.codec_context.extradata, self._stream.codec_context.extradata
+        if old != new:
+            raise SetupError(f"{shown(self.path)}: was written with other settings ({old!r}, now {new!r})")
+
+    def _open(self, path: str) -> None:
+        import av
+
+        try:
+            self._container = av.open(f"file:{path}", "w", format="nut", container_options={"flush_packets": "1"})
+            self._stream = self._encoding.add_to(self._container)
+            self._container.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            raise SetupError(f"{shown(path)}: cannot be written ({reason(error)})") from error
+        self._converter = Converter(self._stream, self._encoding.spec)
+
+    def add(self, image: Image, pts: int, duration: int) -> None:
+        """Encode one frame, uint8 [H, W, 3] BGR, and write it. Raises RunError."""
+        packet = encode_one(self._stream, self._converter.convert(image, pts))
+        packet.duration = duration
+        self._mux(packet)
+        self.last, self.duration = pts, duration
+
+    def _mux(self, packet: Packet[VideoStream]) -> None:
+        import av
+
+        assert self._container is not None
+        try:
+            self._container.mux_one(packet)
+        except av.FFmpegError as error:
+            raise RunError(f"{shown(self.path)}: cannot be written ({reason(error)})") from error
+
+    def close(self) -> None:
+        """Complete the file. Raises RunError."""
+        import av
+
+        if self._container is None:
+            return
+        container, self._container = self._container, None
+        try:
+            container.close()
+        except av.FFmpegError as error:
+            raise RunError(f"{shown(self.path)}: cannot be completed ({reason(error)})") from error
+
+
+def read_packets(path: str, progress: Callable[[], None]) -> Iterator[Packet[VideoStream]]:
+    """The video packets of a file that may end in the middle of one."""
+    import av
+
+    with open_media(path) as container:
+        try:
+            for packet in container.demux(container.streams.video[0]):
+                progress()
+                if packet.size and not packet.is_corrupt:
+                    yield packet
+        except av.FFmpegError:
+            return  # the torn end
+
+
+def count_packets(path: str, progress: Callable[[], None]) -> int:
+    """How many whole video packets a file holds."""
+    return sum(1 for _ in read_packets(path, progress))

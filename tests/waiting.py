@@ -1,0 +1,14 @@
+"""Waiting for something to become true."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def wait_until(predicate: Callable[[], bool], timeout: float = 30.0) -> None:
+    """Return as soon as it is true; fail after that many seconds."""
+    until = time.monotonic() + timeout
+    while not predicate():
+        assert time.monotonic() < until, f"not within {timeout} s"
+        time.sleep(0.01)
