@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -101,12 +102,24 @@ class _Reencoded:
 
 
 def _track(stream: AudioStream, container: OutputContainer, note: Callable[[str], None]) -> _Copied | _Reencoded:
-    try:
+    kind = container.format.name
+    if can_hold(kind, stream):
         return _Copied(stream, container)
-    except ValueError:
-        kind = container.format.name
-        note(f"audio track {stream.index}: {kind} cannot hold {stream.codec_context.name}; re-encoded to aac")
-        return _Reencoded(stream, container)
+    note(f"audio track {stream.index}: {kind} cannot hold {stream.codec_context.name}; re-encoded to aac")
+    return _Reencoded(stream, container)
+
+
+def can_hold(kind: str, stream: AudioStream) -> bool:
+    """Whether a container takes the packets of a track as they are: only writing its header tells."""
+    import av
+
+    try:
+        with av.open(os.devnull, "w", format=kind) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
 
 
 def goes_on_after(source: str, pts: int, progress: Callable[[], None]) -> bool:

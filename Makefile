@@ -1,0 +1,46 @@
+# `make demo` and `make test` need nothing but Python 3.11 and the package registries.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types contracts bench clean
+
+help:            ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(READY)  ## Create .venv and install everything, once
+
+# torch stands on a line of its own, first: any other order may fetch gigabytes of a build for a GPU that is not there.
+$(READY): constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torchvision==0.28.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,dev]'
+	touch $(READY)
+
+demo: $(READY)   ## Remove the people from a real street scene; see out/
+	@$(BIN)/python -m pipeline.cli.tour out
+
+check: lint types contracts  ## Lint, types and the import contract
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+contracts: $(READY)
+	$(BIN)/lint-imports
+
+test: check      ## Everything above, and the tests
+	$(BIN)/pytest
+
+bench: $(READY)  ## Measure the hand-over of frames; JSON goes to benchmarks/results/
+	$(BIN)/python -m benchmarks.transport
+
+clean:           ## Remove what was made here, but for the downloads in the cache
+	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

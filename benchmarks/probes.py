@@ -1,0 +1,76 @@
+"""Stages that do no work but note when they stop and start: what lies between is the runtime's own time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pipeline.frame import Frame, FrameSpec
+from pipeline.stage import Sink, Source, Transform
+
+
+class Paced(Source):
+    """Brings `count` empty frames of the given size, `every` seconds apart."""
+
+    count: int = 300
+    every: float = 0.004
+    width: int = 1280
+    height: int = 720
+    input: str = ""
+
+    def open(self) -> FrameSpec:
+        return FrameSpec(width=self.width, height=self.height)
+
+    def frames(self) -> Iterator[None]:
+        due = time.monotonic()
+        for index in range(self.count):
+            self.frame.pts = index
+            yield
+            due += self.every
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+class Stamp(Transform):
+    """Writes into the mask plane when it was done: one machine, one clock."""
+
+    writes = ("mask",)
+
+    def process(self, frame: Frame) -> None:
+        frame.mask[0, :8].view("<i8")[0] = time.monotonic_ns()
+
+
+class Clock(Sink):
+    """Reads how long ago the stage before was done; now and then copies a frame's worth of memory, for comparison."""
+
+    reads = ("mask",)
+
+    output: str = ""
+
+    _hops: list[float]
+    _copies: list[float]
+    _source: Any
+    _target: Any
+
+    def setup(self, spec: FrameSpec) -> None:
+        self._hops, self._copies = [], []
+        self._source = np.ones((4, spec.height, spec.width, 3), np.uint8)
+        self._target = np.zeros((4, spec.height, spec.width, 3), np.uint8)
+
+    def write(self, frame: Frame) -> None:
+        self._hops.append((time.monotonic_ns() - int(frame.mask[0, :8].view("<i8")[0])) / 1e3)
+        if frame.index % 4 == 0:
+            at = frame.index // 4 % 4  # another part of memory each time: a frame is never in the cache either
+            begun = time.perf_counter_ns()
+            np.copyto(self._target[at], self._source[at])
+            self._copies.append((time.perf_counter_ns() - begun) / 1e3)
+
+    def finish(self) -> dict[str, Any]:
+        hops, copies = np.array(self._hops[20:]), np.array(self._copies[5:])
+        return {
+            "hop_us": float(np.median(hops)),
+            "hop_p99_us": float(np.percentile(hops, 99)),
+            "memcpy_us": float(np.median(copies)),
+        }
