@@ -29,6 +29,7 @@ from pipeline.errors import RingError
 from pipeline.frame import FrameSpec, Plane
 
 PAGE = mmap.PAGESIZE
+MARGIN = 256  # bytes behind each array: vector code (swscale's, say) reads past the end of a picture's last row
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
@@ -44,7 +45,7 @@ class Region:
     @property
     def stride(self) -> int:
         size = int(np.prod(self.shape)) * self.dtype.itemsize
-        return -(-size // PAGE) * PAGE
+        return -(-(size + MARGIN) // PAGE) * PAGE
 
     @property
     def nbytes(self) -> int:

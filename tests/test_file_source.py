@@ -55,7 +55,9 @@ def test_every_picture_comes_out_once_and_in_order(tmp_path):
 
 
 def test_the_spec_says_what_is_in_the_file(tmp_path):
-    clip = make_clip(tmp_path / "a.mp4", 10, tags={"colorspace": 1, "color_range": 1, "color_primaries": 1, "color_trc": 1})
+    clip = make_clip(
+        tmp_path / "a.mp4", 10, tags={"colorspace": 1, "color_range": 1, "color_primaries": 1, "color_trc": 1}
+    )
     spec = File(input=str(clip)).open()
     assert (spec.width, spec.height, spec.rate, spec.declared_frames) == (96, 64, 25, 10)
     assert (spec.colorspace, spec.color_range, spec.color_primaries, spec.color_trc) == (1, 1, 1, 1)
@@ -72,7 +74,9 @@ def test_a_rotation_flag_is_applied_to_the_pixels(tmp_path):
     assert np.array_equal(images[2], np.rot90(flat[2], spec.rotation // 90))
 
 
-@pytest.mark.parametrize(("degrees", "turn"), [(0, 0), (90, 90), (-90, 270), (180, 180), (-180, 180), (45, 0), (-(2**31), 0)])
+@pytest.mark.parametrize(
+    ("degrees", "turn"), [(0, 0), (90, 90), (-90, 270), (180, 180), (-180, 180), (45, 0), (-(2**31), 0)]
+)
 def test_only_quarter_turns_are_made(degrees, turn):
     assert upright(degrees) == turn
 
@@ -220,7 +224,12 @@ def test_a_pipe_is_no_video_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["#EXTM3U\n#EXTINF:1,\n{clip}\n", "ffconcat version 1.0\nfile {name}\n", "v=0\nc=IN IP4 127.0.0.1\nm=video 5 RTP/AVP 96\n"]
+    "text",
+    [
+        "#EXTM3U\n#EXTINF:1,\n{clip}\n",
+        "ffconcat version 1.0\nfile {name}\n",
+        "v=0\nc=IN IP4 127.0.0.1\nm=video 5 RTP/AVP 96\n",
+    ],
 )
 def test_a_playlist_opens_no_other_file(tmp_path, text):
     clip = make_clip(tmp_path / "secret.mp4", 5)

@@ -1,0 +1,65 @@
+"""Segmentation: writes what was found and the mask of it; knows no model by name."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field, PrivateAttr
+
+from models.base import Instances, ModelError, Segmenter
+from models.registry import load_segmenter
+from pipeline.errors import SetupError
+from pipeline.frame import OBJECT, Frame, FrameSpec
+from pipeline.stage import Transform
+from stages.segmentation.growth import grow_mask
+
+
+class Segmentation(Transform):
+    """Finds everything of the wanted classes in each frame by itself."""
+
+    writes: ClassVar[tuple[str, ...]] = ("objects", "mask")
+    heavy: ClassVar[bool] = True
+    deadline: ClassVar[float] = 10.0
+
+    model: str = Field(default="yolov5s-seg", description="see `cleanplate models list`")
+    weights: str | None = Field(default=None, description="a weights file of one's own for that model")
+    classes: list[str] = Field(default=["person"], min_length=1, description="names of the classes to find")
+    confidence: float = Field(default=0.25, gt=0, lt=1, description="objects scored below this are ignored")
+    iou: float = Field(default=0.45, gt=0, le=1, description="boxes of one class that overlap more are one object")
+    grow: int = Field(default=8, ge=0, le=256, description="pixels by which each mask is dilated")
+    size: int = Field(default=640, ge=32, le=4096, multiple_of=32, description="long side of the network's input, pixels")
+
+    _segmenter: Segmenter = PrivateAttr()
+
+    def setup(self, spec: FrameSpec) -> None:
+        """Load the model and warm it up on the stream's size. Raises SetupError."""
+        try:
+            self._segmenter = load_segmenter(
+                self.model,
+                classes=self.classes,
+                weights_file=self.weights,
+                confidence=self.confidence,
+                iou=self.iou,
+                size=self.size,
+            )
+        except ModelError as error:
+            raise SetupError(str(error)) from error
+        self.context.model(**self._segmenter.info.facts())
+        self.context.warmed(self._segmenter.warm_up(spec.height, spec.width))
+
+    def process(self, frame: Frame) -> None:
+        """Write `objects` and `mask`. Raises FloatingPointError where the model's answer is not finite."""
+        found = self._segmenter.segment(frame.image)
+        frame.put_objects(to_rows(found))
+        found.paint(frame.mask)
+        grow_mask(frame.mask, self.grow)
+
+
+def to_rows(found: Instances) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    """Instances as rows of the `objects` plane: untracked, without landmarks."""
+    rows = np.zeros(len(found), OBJECT)
+    rows["track"] = -1
+    rows["cls"], rows["score"], rows["box"] = found.classes, found.scores, found.boxes
+    rows["landmarks"] = np.nan
+    return rows
