@@ -41,7 +41,10 @@ def find_crops(rest: Image, margin: int) -> list[Box]:
     boxes: list[Box] = []
     for tile in _tight_boxes(rest, margin):
         grown = Box(
-            max(0, tile.x0 - margin), max(0, tile.y0 - margin), min(width, tile.x1 + margin), min(height, tile.y1 + margin)
+            max(0, tile.x0 - margin),
+            max(0, tile.y0 - margin),
+            min(width, tile.x1 + margin),
+            min(height, tile.y1 + margin),
         )
         boxes = _join(boxes, grown)
     return sorted(boxes, key=lambda box: (box.y0, box.x0))

@@ -28,7 +28,9 @@ class Segmentation(Transform):
     confidence: float = Field(default=0.25, gt=0, lt=1, description="objects scored below this are ignored")
     iou: float = Field(default=0.45, gt=0, le=1, description="boxes of one class that overlap more are one object")
     grow: int = Field(default=8, ge=0, le=256, description="pixels by which each mask is dilated")
-    size: int = Field(default=640, ge=32, le=4096, multiple_of=32, description="long side of the network's input, pixels")
+    size: int = Field(
+        default=640, ge=32, le=4096, multiple_of=32, description="long side of the network's input, pixels"
+    )
 
     _segmenter: Segmenter = PrivateAttr()
 
