@@ -32,7 +32,11 @@ def ring(width: int, height: int, count: int) -> dict[str, float]:
         "name": "transport",
         "slots": 6,
         "stages": [
-            {"name": "ingest", "uses": "benchmarks.probes:Paced", "with": {"width": width, "height": height, "count": count}},
+            {
+                "name": "ingest",
+                "uses": "benchmarks.probes:Paced",
+                "with": {"width": width, "height": height, "count": count},
+            },
             {"name": "stamp", "uses": "benchmarks.probes:Stamp"},
             {"name": "output", "uses": "benchmarks.probes:Clock"},
         ],

@@ -10,79 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Literal
 
-GENERATIONS = 1 << 32
+from pipeline.posts import GrantTo, Lease, Slot, StageRule, Verdict, tree
 
-
-class Verdict(IntEnum):
-    """How a worker ends a lease."""
-
-    DONE = 0
-    FAILED = 1  # the stage raised: nobody vouches for this frame, it goes out blank
-    REJECTED = 2  # a source found the picture damaged: it counts, and goes no further
-    RETURNED = 3  # untouched: nothing more to bring in, or the worker is leaving
-
-
-@dataclass(frozen=True)
-class StageRule:
-    """What the ledger must know of a stage. `credits`: how many frames a worker may have granted at a time."""
-
-    name: str
-    after: str | None = None
-    ordered: bool = False
-    credits: int = 1
-
-
-@dataclass(slots=True)
-class Lease:
-    worker: int
-    stage: int
-    slot: int
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class GrantTo:
-    """An answer of the ledger: this worker may touch this slot until it commits this generation."""
-
-    worker: int
-    stage: int
-    slot: int
-    generation: int
-    index: int
-    pts: int
-    duration: int
-    blank: bool
-
-
-@dataclass(slots=True)
-class Slot:
-    index: int = -1
-    generation: int = 0
-    pts: int = 0
-    duration: int = 0
-    tries: int = 0
-    blank: bool = False
-    shown: bool = False  # at least one sink has it
-    dropped_at: int = -1
-    todo: set[int] = field(default_factory=set)
-    leases: dict[int, Lease] = field(default_factory=dict)  # by stage
-
-
-@dataclass(slots=True)
-class Post:
-    """A stage as the ledger sees it: its workers with their leases (oldest first) and the frames that wait for it."""
-
-    rule: StageRule
-    children: list[int] = field(default_factory=list)
-    below: frozenset[int] = frozenset()  # itself and all that follow
-    workers: dict[int, list[Lease]] = field(default_factory=dict)
-    ready: dict[int, int] = field(default_factory=dict)  # frame index -> slot
-    cursor: int = 0  # ordered stages: the next frame index to grant
-    commits: int = 0
+__all__ = ["GrantTo", "Lease", "Ledger", "StageRule", "Verdict"]
 
 
 class Ledger:
@@ -97,7 +29,7 @@ class Ledger:
         max_tries: int = 3,
         limit: int | None = None,
     ) -> None:
-        self.posts = _tree(stages)
+        self.posts = tree(stages)
         self.slots = [Slot() for _ in range(slots)]
         self.free = list(range(slots - 1, -1, -1))
         self.live: dict[int, int] = {}  # frame index -> slot
@@ -115,8 +47,9 @@ class Ledger:
 
     def joined(self, stage: int, worker: int) -> None:
         """A new incarnation is ready to work."""
-        self.posts[stage].workers[worker] = []
-        self._post_of[worker] = stage
+        if worker not in self._post_of:
+            self.posts[stage].workers[worker] = []
+            self._post_of[worker] = stage
 
     def died(self, worker: int) -> list[int]:
         """Its death is confirmed: what it held goes back. The oldest frame it held is the one to blame.
@@ -147,13 +80,12 @@ class Ledger:
             self._give_back(lease, blame=False)
             return lease
         self._end(lease)
-        self.posts[lease.stage].commits += 1
         if lease.stage == 0:
             self._accept(slot, verdict, pts, duration)
-        elif verdict is Verdict.FAILED and self.posts[lease.stage].children:
-            self.slots[slot].todo.discard(lease.stage)
-            self._make_blank(slot)
+        elif verdict is Verdict.FAILED:
+            self._fail(slot, lease.stage)
         else:
+            self.posts[lease.stage].commits += 1
             self._pass_on(slot, lease.stage)
         return lease
 
@@ -164,11 +96,12 @@ class Ledger:
             post = self.posts[stage]
             if not post.workers or (stage and not post.ready):
                 continue
-            while (worker := self._idle_worker(post)) is not None:
+            while (worker := post.idle()) is not None:
                 slot = self._next_free() if stage == 0 else self._next_ready(stage)
                 if slot is None:
                     break
-                given.append(self._grant(stage, worker, slot))
+                given.append(self.slots[slot].grant(slot, stage, worker))
+                post.workers[worker].append(self.slots[slot].leases[stage])
         return given
 
     def close_intake(self) -> None:
@@ -178,10 +111,8 @@ class Ledger:
     def abandon(self) -> None:
         """Give up every frame that nobody holds: it is dropped where it waits."""
         self.close_intake()
-        for index in sorted(self.live):
-            slot = self.slots[self.live[index]]
-            while slot.todo and not slot.leases:
-                self._drop(self.live[index], min(slot.todo))
+        for number in self._unheld():
+            self._drop_everywhere(number)
 
     # What is true at every moment
 
@@ -218,18 +149,6 @@ class Ledger:
         del self.slots[lease.slot].leases[lease.stage]
         self.posts[lease.stage].workers[lease.worker].remove(lease)
 
-    def _grant(self, stage: int, worker: int, number: int) -> GrantTo:
-        slot = self.slots[number]
-        slot.generation = (slot.generation + 1) % GENERATIONS
-        lease = Lease(worker, stage, number, slot.generation)
-        slot.leases[stage] = lease
-        self.posts[stage].workers[worker].append(lease)
-        return GrantTo(worker, stage, number, slot.generation, slot.index, slot.pts, slot.duration, slot.blank)
-
-    def _idle_worker(self, post: Post) -> int | None:
-        worker = min(post.workers, key=lambda w: len(post.workers[w]))
-        return worker if len(post.workers[worker]) < post.rule.credits else None
-
     def _next_free(self) -> int | None:
         if not self.intake_open:
             return None
@@ -237,18 +156,14 @@ class Ledger:
         if self.limit is not None and self.accepted + under_way >= self.limit:
             return None
         if not self.free and self.on_full == "drop_oldest":
-            self._drop_one()
+            for number in self._unheld()[:1]:
+                self._drop_everywhere(number)
         return self.free.pop() if self.free else None
 
     def _next_ready(self, stage: int) -> int | None:
         post = self.posts[stage]
         chosen = self._in_order(stage) if post.rule.ordered else self._any(stage)
-        if chosen is None:
-            return None
-        slot = post.ready.pop(chosen)
-        if post.rule.ordered:
-            post.cursor = chosen + 1
-        return slot
+        return None if chosen is None else post.take(chosen)
 
     def _any(self, stage: int) -> int | None:
         ready = self.posts[stage].ready
@@ -256,10 +171,9 @@ class Ledger:
             return None
         if self.on_full == "block":
             return min(ready)
-        newest = max(ready)
-        for index in sorted(ready):
-            if index != newest:
-                self._drop(ready[index], stage)
+        *older, newest = sorted(ready)
+        for index in older:
+            self._drop(ready[index], stage)
         return newest
 
     def _in_order(self, stage: int) -> int | None:
@@ -309,24 +223,29 @@ class Ledger:
                 self.posts[child].ready[slot.index] = number
         self._settle(number)
 
+    def _fail(self, number: int, stage: int) -> None:
+        slot = self.slots[number]
+        if self.posts[stage].children:
+            slot.todo.discard(stage)
+            self._make_blank(number)
+        else:
+            self._drop(number, stage)
+
     def _give_back(self, lease: Lease, *, blame: bool) -> bool:
         slot, post = self.slots[lease.slot], self.posts[lease.stage]
         del slot.leases[lease.stage]
         if lease.stage == 0:
             self._release(lease.slot)
             return False
-        if lease.stage not in slot.todo:
-            self._settle(lease.slot)
-            return False
-        if slot.blank and post.children:
+        if slot.blank and post.children:  # its blank has gone ahead: nobody waits for this any more
             slot.todo.discard(lease.stage)
             self._settle(lease.slot)
             return False
-        post.ready[slot.index] = lease.slot
-        if post.rule.ordered:
-            post.cursor = min(post.cursor, slot.index)
+        post.put_back(slot.index, lease.slot)
         slot.tries += blame
-        if slot.tries < self.max_tries or slot.blank:
+        if slot.blank and slot.tries >= 2 * self.max_tries:  # even its blank kills this sink
+            self._drop(lease.slot, lease.stage)
+        if slot.blank or slot.tries < self.max_tries:
             return False
         self._make_blank(lease.slot)
         return True
@@ -335,23 +254,23 @@ class Ledger:
         """Nobody can vouch for this frame: it goes straight to the sinks, as a blank."""
         slot = self.slots[number]
         slot.blank = True
-        for stage in sorted(slot.todo):
+        for stage in sorted(slot.todo - slot.leases.keys()):
             post = self.posts[stage]
-            if not post.children:
-                if stage not in slot.leases:
-                    post.ready[slot.index] = number
-            elif stage not in slot.leases:
+            if post.children:
                 slot.todo.discard(stage)
                 post.ready.pop(slot.index, None)
+            else:
+                post.ready[slot.index] = number
+        self._settle(number)
 
-    def _drop_one(self) -> None:
-        """Free the oldest frame that only waits."""
-        for index in sorted(self.live):
-            slot = self.slots[self.live[index]]
-            waiting = [s for s in slot.todo if index in self.posts[s].ready]
-            if waiting and not slot.leases:
-                self._drop(self.live[index], min(waiting))
-                return
+    def _unheld(self) -> list[int]:
+        """The slots of frames that only wait, oldest first."""
+        return [self.live[index] for index in sorted(self.live) if not self.slots[self.live[index]].leases]
+
+    def _drop_everywhere(self, number: int) -> None:
+        slot = self.slots[number]
+        while slot.todo:
+            self._drop(number, min(slot.todo))
 
     def _drop(self, number: int, stage: int) -> None:
         slot = self.slots[number]
@@ -375,17 +294,5 @@ class Ledger:
         self._release(number)
 
     def _release(self, number: int) -> None:
-        generation = self.slots[number].generation
-        self.slots[number] = Slot(generation=generation)
+        self.slots[number] = Slot(generation=self.slots[number].generation)
         self.free.append(number)
-
-
-def _tree(stages: Sequence[StageRule]) -> list[Post]:
-    posts = [Post(rule) for rule in stages]
-    place = {rule.name: at for at, rule in enumerate(stages)}
-    for at in range(1, len(stages)):
-        after = stages[at].after
-        posts[at - 1 if after is None else place[after]].children.append(at)
-    for at in range(len(posts) - 1, -1, -1):
-        posts[at].below = frozenset({at}.union(*(posts[child].below for child in posts[at].children)))
-    return posts

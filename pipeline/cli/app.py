@@ -57,5 +57,8 @@ def run_app() -> None:
             raise
         print(f"cleanplate: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last stop before the user
+        if "--debug" in sys.argv:
+            raise
+        print(f"cleanplate: internal error: {type(error).__name__}: {error}; more with --debug", file=sys.stderr)
+        sys.exit(4)

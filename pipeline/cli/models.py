@@ -16,7 +16,6 @@ def common() -> None:
 def show() -> None:
     from models.registry import catalogue
 
-    print(f"{'NAME':<14} {'TASK':<14} {'HERE':<5} {'LICENCE':<20} SOURCE")
+    print(f"{'NAME':<14} {'TASK':<9} {'WEIGHTS':<9} {'LICENCE':<18} SOURCE")
     for entry in catalogue():
-        here = "yes" if entry.present else "no"
-        print(f"{entry.name:<14} {entry.task:<14} {here:<5} {entry.licence:<20} {entry.source}")
+        print(f"{entry.name:<14} {entry.task:<9} {entry.state:<9} {entry.licence:<18} {entry.source}")

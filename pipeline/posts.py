@@ -1,0 +1,112 @@
+"""Posts and slots: what the ledger notes about each stage and each frame, and the tree that the stages form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+GENERATIONS = 1 << 32
+
+
+class Verdict(IntEnum):
+    """How a worker ends a lease."""
+
+    DONE = 0
+    FAILED = 1  # the stage raised: nobody vouches for this frame, it goes out blank
+    REJECTED = 2  # a source found the picture damaged: it counts, and goes no further
+    RETURNED = 3  # untouched: nothing more to bring in, or the worker is leaving
+
+
+@dataclass(frozen=True)
+class StageRule:
+    """What the ledger must know of a stage. `credits`: how many frames a worker may have granted at a time."""
+
+    name: str
+    after: str | None = None
+    ordered: bool = False
+    credits: int = 1
+
+
+@dataclass(slots=True)
+class Lease:
+    worker: int
+    stage: int
+    slot: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrantTo:
+    """An answer of the ledger: this worker may touch this slot until it commits this generation."""
+
+    worker: int
+    stage: int
+    slot: int
+    generation: int
+    index: int
+    pts: int
+    duration: int
+    blank: bool
+
+
+@dataclass(slots=True)
+class Slot:
+    index: int = -1
+    generation: int = 0
+    pts: int = 0
+    duration: int = 0
+    tries: int = 0
+    blank: bool = False
+    shown: bool = False  # at least one sink has it
+    dropped_at: int = -1
+    todo: set[int] = field(default_factory=set)
+    leases: dict[int, Lease] = field(default_factory=dict)  # by stage
+
+    def grant(self, number: int, stage: int, worker: int) -> GrantTo:
+        """A lease of this slot, of the given number, to a worker."""
+        self.generation = (self.generation + 1) % GENERATIONS
+        self.leases[stage] = Lease(worker, stage, number, self.generation)
+        return GrantTo(worker, stage, number, self.generation, self.index, self.pts, self.duration, self.blank)
+
+
+@dataclass(slots=True)
+class Post:
+    """A stage as the ledger sees it: its workers with their leases (oldest first) and the frames that wait for it."""
+
+    rule: StageRule
+    children: list[int] = field(default_factory=list)
+    below: frozenset[int] = frozenset()  # itself and all that follow
+    workers: dict[int, list[Lease]] = field(default_factory=dict)
+    ready: dict[int, int] = field(default_factory=dict)  # frame index -> slot
+    cursor: int = 0  # ordered stages: the next frame index to grant
+    commits: int = 0
+
+    def idle(self) -> int | None:
+        """The worker with the fewest leases, if it may have one more."""
+        worker = min(self.workers, key=lambda w: len(self.workers[w]))
+        return worker if len(self.workers[worker]) < self.rule.credits else None
+
+    def take(self, index: int) -> int:
+        """Let a waiting frame go to a worker; its slot."""
+        if self.rule.ordered:
+            self.cursor = index + 1
+        return self.ready.pop(index)
+
+    def put_back(self, index: int, slot: int) -> None:
+        """A frame that was granted waits again."""
+        self.ready[index] = slot
+        if self.rule.ordered:
+            self.cursor = min(self.cursor, index)
+
+
+def tree(stages: Sequence[StageRule]) -> list[Post]:
+    """The posts of these stages, each knowing which follow it."""
+    posts = [Post(rule) for rule in stages]
+    place = {rule.name: at for at, rule in enumerate(stages)}
+    for at in range(1, len(stages)):
+        after = stages[at].after
+        posts[at - 1 if after is None else place[after]].children.append(at)
+    for at in range(len(posts) - 1, -1, -1):
+        posts[at].below = frozenset({at}.union(*(posts[child].below for child in posts[at].children)))
+    return posts
