@@ -10,7 +10,7 @@ import numpy as np
 from models.base import Image, ModelInfo
 
 RADIUS = 3  # pixels around a point from which it is made
-FULL_PIXELS = 6_000  # holes up to this many pixels are filled at full size
+FULL_PIXELS = 1_500  # of a hole; a larger one is filled at the scale at which it has that many
 
 
 class Telea:

@@ -66,7 +66,7 @@ def make_clip(
     stamps = pts if pts is not None else [round(i / rate / time_base) for i in range(len(images))]
     height, width, _ = images[0].shape
     with av.open(str(path), "w", container_options=container_options or {}) as box:
-        video = box.add_stream(codec, rate=rate, options={"g": "10", **(options or {})})
+        video = box.add_stream(codec, rate=rate, options={"g": "10", "threads": "1", **(options or {})})
         video.width, video.height, video.pix_fmt = width, height, pixels
         video.codec_context.time_base = video.time_base = time_base
         for tag, value in (tags or {}).items():

@@ -287,3 +287,13 @@ def test_damaged_files_give_what_can_be_decoded_and_count_the_rest(name):
     source = File(input=str(needs(MALFORMED / name)))
     assert len(read_all(source)[1]) > 10
     assert source.context.errors.total() > 0
+
+
+@pytest.mark.parametrize("name", ["bitflips_mdat.mp4", "no_timescale.mp4", "trunc_faststart.mp4"])
+def test_what_hides_damage_is_the_same_after_a_restart(name):
+    clip = str(needs(MALFORMED / name))
+    _, images, stamps = read_all(File(input=clip))
+    for after in range(1, len(images), 5):
+        rest, times = resumed(File(input=clip), after, stamps[after - 1])
+        assert times == stamps[after:]
+        assert all(np.array_equal(a, b) for a, b in zip(rest, images[after:], strict=True))

@@ -16,13 +16,13 @@ Example (then put `# yaml-language-server: $schema=cleanplate.schema.json` first
   cleanplate schema > cleanplate.schema.json
 """
 
-KNOWN = (
-    "stages.ingest:File",
-    "stages.segmentation:Segmentation",
-    "stages.inpainting:Plate",
-    "stages.inpainting:Inpainting",
-    "stages.output:File",
-)
+KNOWN = {  # what `uses` may say: the class whose fields `with` takes
+    ("stages.ingest:Auto", "stages.ingest.file:File"): "stages.ingest.file:File",
+    ("stages.segmentation:Segmentation",): "stages.segmentation:Segmentation",
+    ("stages.inpainting:Plate",): "stages.inpainting:Plate",
+    ("stages.inpainting:Inpainting",): "stages.inpainting:Inpainting",
+    ("stages.output:Auto", "stages.output.file:File"): "stages.output.file:File",
+}
 
 
 def schema() -> None:
@@ -33,14 +33,13 @@ def build() -> dict[str, Any]:
     """The schema; `with` is checked for every stage that comes with the package."""
     content: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     content.update(PipelineConfig.model_json_schema(by_alias=True))
-    content["$defs"]["StageConfig"]["allOf"] = [_fields(uses) for uses in KNOWN]
+    content["$defs"]["StageConfig"]["allOf"] = [_fields(names, cls) for names, cls in KNOWN.items()]
     return content
 
 
-def _fields(uses: str) -> dict[str, Any]:
-    """If a stage uses this class, its `with` has this class's fields; those of `Auto` are a file's."""
-    cls: type[Stage] = load_class(uses)
+def _fields(names: tuple[str, ...], path: str) -> dict[str, Any]:
+    """If a stage uses one of these names, its `with` has the fields of this class."""
+    cls: type[Stage] = load_class(path)
     fields = cls.model_json_schema()
     fields.pop("required", None)  # the input and the output come from the command line
-    names = [uses] + ([uses.replace(":File", ":Auto")] if uses.endswith(":File") else [])
-    return {"if": {"properties": {"uses": {"enum": names}}}, "then": {"properties": {"with": fields}}}
+    return {"if": {"properties": {"uses": {"enum": list(names)}}}, "then": {"properties": {"with": fields}}}

@@ -38,7 +38,8 @@ class File(Source):
     _spec: FrameSpec = PrivateAttr()
     _coded: tuple[int, int] = PrivateAttr()  # width and height before it is turned upright
     _reformatter: VideoReformatter = PrivateAttr()
-    _muted: bool = PrivateAttr(default=False)
+    _muted: bool = PrivateAttr(default=False)  # damage is counted elsewhere
+    _unsure: bool = PrivateAttr(default=False)  # damage was met while muted
 
     def open(self) -> FrameSpec:
         from av.video.reformatter import VideoReformatter
@@ -46,12 +47,13 @@ class File(Source):
         if not self.input:
             raise SetupError("no input is given: --input FILE")
         self._reformatter = VideoReformatter()
+        self._muted = True  # this is only a look; what it meets is met again
         self._start()
         first = next(self._row)
-        self._row = itertools.chain([first], self._row)
         self._coded = first.width, first.height
         self._spec = describe(self._pictures, first, self.input)
-        self._clock = self._new_clock()
+        self._muted = False
+        self._restart()
         return self._spec
 
     def _container(self) -> InputContainer:
@@ -61,11 +63,15 @@ class File(Source):
         self._pictures = Pictures(self._container(), shown(self.input), self._report, self.context.progress)
         self._row = iter(self._pictures)
 
-    def _new_clock(self) -> Clock:
-        return Clock(nominal_step(self._spec.rate, self._spec.time_base))
+    def _restart(self) -> None:
+        self._pictures.close()
+        self._start()
+        self._clock = Clock(nominal_step(self._spec.rate, self._spec.time_base))
 
     def _report(self, what: str) -> None:
-        if not self._muted:
+        if self._muted:
+            self._unsure = True
+        else:
             self.context.error(what)
 
     def frames(self) -> Iterator[None]:
@@ -76,6 +82,7 @@ class File(Source):
             if self._clock.repaired > before:
                 self.context.count("pts_repaired")
             self._fill(self.frame.image, picture)
+            del picture
             yield
         self._check_length()
 
@@ -83,9 +90,7 @@ class File(Source):
         """Write a picture upright into `image`, uint8 [H, W, 3]: one conversion, one copy."""
         width, height = self._coded
         if (picture.width, picture.height) != self._coded:
-            self.context.note(
-                f"{shown(self.input)}: pictures of {picture.width}x{picture.height} are scaled to {width}x{height}"
-            )
+            self.context.note(f"{shown(self.input)}: pictures of another size are scaled to {width}x{height}")
         bgr = self._reformatter.reformat(picture, width=width, height=height, format="bgr24", threads=1)
         plane = bgr.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
@@ -101,30 +106,32 @@ class File(Source):
         """See `Source.resume`. Seeks where packets prove the place, and decodes all from the start where not."""
         if frames == 0:
             return
-        self._muted = True  # an earlier incarnation has counted these
+        self._muted, self._unsure = True, False  # an earlier incarnation has counted it
         point = seek_point(self._container(), frames, pts, self.context.progress)
         if point is None or not self._go_to(point, pts):
             self._count_to(frames)
         self._muted = False
 
     def _go_to(self, point: int, pts: int) -> bool:
-        """Decode from the key frame at `point` up to and with the picture at `pts`; False if it does not come."""
-        self._pictures.close()
-        self._start()
+        """Decode from the key frame at `point` up to and with the picture at `pts`; False if it does not come.
+
+        Neither do we go on from there after damage: what hides it may be older than the key frame.
+        """
+        self._restart()
         self._clock.last = pts
         if not self._pictures.seek(point):
             return False
         try:
-            return next((p.pts for p in self._row if p.pts is None or p.pts >= pts), None) == pts
+            found = next((p.pts for p in self._row if p.pts is None or p.pts >= pts), None)
         except SetupError:  # nothing at all could be decoded from there
             return False
+        return found == pts and not self._unsure
 
     def _count_to(self, frames: int) -> None:
-        self._pictures.close()
-        self._start()
-        self._clock = self._new_clock()
+        self._restart()
         for picture in itertools.islice(self._row, frames):
             self._clock.tick(picture.pts)
+            del picture
 
     def close(self) -> None:
         if "_pictures" in (self.__pydantic_private__ or {}):

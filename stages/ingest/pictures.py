@@ -45,7 +45,11 @@ class Pictures:
         context.thread_type = "AUTO" if context.width * context.height >= LARGE else "SLICE"
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        """All pictures from here on. Raises SetupError if the first cannot be found."""
+        """All pictures from here on. Raises SetupError if the first cannot be found.
+
+        Let go of each before taking the next one: a decoder hides damage with what lies in the buffers that are free,
+        so the same buffers must be free each time for the same file to give the same pictures.
+        """
         import av
 
         for packet in self._read():
@@ -56,7 +60,9 @@ class Pictures:
             except av.FFmpegError:
                 self._on_error("decode_error")
                 frames = []
-            yield from filter(self._accept, frames)
+            frames = [frame for frame in frames if self._accept(frame)]
+            while frames:
+                yield frames.pop(0)
             if not self._found and self._packets > SEARCH:
                 break
         if not self._found:

@@ -21,13 +21,19 @@ class Seam:
     def blend(self, result: Image, real: Image, mask: Image, where: Image) -> None:
         """Mix `real` into `result` (both [h, w, 3]) on the rings of pixels just inside `mask`, but only `where` (both
         [h, w], 0 or 255; no larger than the frame). The edge of the picture is no edge of the mask."""
-        height, width = mask.shape
-        ring, edge = self._ring[:height, :width], mask
-        for step, inner in enumerate((buffer[:height, :width] for buffer in self._inner), 1):
+        x, y, width, height = cv2.boundingRect(mask)
+        if not width:
+            return
+        # One pixel more on every side, so that the erosion sees where the mask ends.
+        area = np.s_[max(0, y - 1) : y + height + 1, max(0, x - 1) : x + width + 1]
+        edge, within = mask[area], where[area]
+        ring = self._ring[: edge.shape[0], : edge.shape[1]]
+        for step, buffer in enumerate(self._inner, 1):
+            inner = buffer[: edge.shape[0], : edge.shape[1]]
             cv2.erode(edge, _SQUARE, dst=inner)
             cv2.subtract(edge, inner, dst=ring)
-            cv2.bitwise_and(ring, where, dst=ring)
-            _mix(result, real, ring, 1 - step / (WIDTH + 1))
+            cv2.bitwise_and(ring, within, dst=ring)
+            _mix(result[area], real[area], ring, 1 - step / (WIDTH + 1))
             edge = inner
 
 
