@@ -19,17 +19,16 @@ def cut_patch(
 ) -> Patch:
     """The mask of one instance inside its box.
 
-    `prototypes` [masks, h, w] weighted with `coefficients` [masks] give logits; their sigmoid is interpolated
+    `prototypes` [h, w, masks] weighted with `coefficients` [masks] give logits; their sigmoid is interpolated
     (bilinear) at the picture's pixel centres and cut at 0.5. Work is done around the box only. `box` is in pixels of
     the picture, within it.
     """
     x0, y0 = math.floor(box[0]), math.floor(box[1])
     width, height = max(1, math.ceil(box[2]) - x0), max(1, math.ceil(box[3]) - y0)
     x0, y0 = min(x0, fit.width - 1), min(y0, fit.height - 1)
-    columns, shift_x, scale_x = _axis(x0, width, fit.scale_x, fit.left, prototypes.shape[2])
-    rows, shift_y, scale_y = _axis(y0, height, fit.scale_y, fit.top, prototypes.shape[1])
-    logits = np.tensordot(coefficients, prototypes[:, rows, columns], axes=1)
-    soft = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    columns, shift_x, scale_x = _axis(x0, width, fit.scale_x, fit.left, prototypes.shape[1])
+    rows, shift_y, scale_y = _axis(y0, height, fit.scale_y, fit.top, prototypes.shape[0])
+    soft = 1 / (1 + np.exp(-np.clip(prototypes[rows, columns] @ coefficients, -30, 30)))
     sampling = np.array([[scale_x, 0, shift_x], [0, scale_y, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     fine = cv2.warpAffine(soft, sampling, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -59,7 +59,8 @@ def load_inpainter(name: str, *, weights_file: str | None = None) -> Inpainter:
     entry = _find("inpaint", name)
     if not entry.weights:
         return _adapter(entry)()  # type: ignore[no-any-return]
-    return _adapter(entry)(weights_file or entry.weights)  # type: ignore[no-any-return]
+    path = weights.locate(weights_file or entry.weights)  # before the adapter brings in its library, for seconds
+    return _adapter(entry)(str(path))  # type: ignore[no-any-return]
 
 
 def catalogue() -> list[Listing]:

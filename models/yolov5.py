@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models import weights
@@ -75,18 +74,16 @@ class Yolov5Segmenter:
         return pixels.div_(255).permute(2, 0, 1)[None]
 
     def _assemble(self, raw: Raw) -> Instances:
-        found = [self._candidates(level, index) for index, level in enumerate(raw.levels)]
-        if not all(bool(torch.isfinite(part).all()) for part in (*raw.levels, raw.prototypes)):
+        if not all(bool(torch.isfinite(part.sum())) for part in (*raw.levels, raw.prototypes)):
             raise FloatingPointError("the segmentation network's output is not finite")
+        found = [self._candidates(level, index) for index, level in enumerate(raw.levels)]
         rows = torch.cat(found).cpu().numpy()
         boxes, scores, classes = rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64)
         keep = suppress(boxes, scores, classes, self._iou)
         boxes = self._fit.undo_boxes(boxes[keep])
-        prototypes: NDArray[np.float32] = raw.prototypes[0].cpu().numpy()
-        patches = tuple(
-            cut_patch(prototypes, row[6:], box, self._fit) for row, box in zip(rows[keep], boxes, strict=True)
-        )
-        return Instances(boxes, scores[keep], classes[keep], patches)
+        prototypes = raw.prototypes[0].permute(1, 2, 0).contiguous().cpu().numpy()
+        patches = (cut_patch(prototypes, row[6:], box, self._fit) for row, box in zip(rows[keep], boxes, strict=True))
+        return Instances(boxes, scores[keep], classes[keep], tuple(patches))
 
     def _candidates(self, level: Tensor, index: int) -> Tensor:
         """Decode one stride's output [1, anchors * outputs, h, w]: rows of box (4), score, class, coefficients (32).

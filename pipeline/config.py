@@ -247,6 +247,8 @@ def worker_environment(threads: int) -> dict[str, str]:
         "ULTRALYTICS_SAFE_LOAD": "1",
         "TORCH_HOME": str(cache / "torch"),
         "OMP_NUM_THREADS": str(threads),
+        # A team of threads that spins for its last member stands still for seconds when the cores are contended.
+        "GOMP_SPINCOUNT": "10000",
         "OPENBLAS_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "CLEANPLATE_CACHE": str(cache),

@@ -15,6 +15,8 @@ MAX_VOTES = 60  # frames by which a colour must be contradicted after having bee
 PROVEN = 2  # frames for which a colour must have been seen before it is shown
 BAND = 96  # rows that are worked on at a time: they stay in the core's own cache
 
+_SQUARE = np.ones((3, 3), np.uint8)
+
 Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
@@ -61,11 +63,17 @@ class Background:
             cv2.copyTo(image[rows], self._adopted[rows], after["color"][rows])
 
     def known(self, mask: Image, after: Mapping[str, NDArray[Any]], out: Image) -> None:
-        """Set `out` to 255 where the hole `mask` can be filled; what it cannot fill is forgotten."""
-        cv2.compare(after["votes"], PROVEN, cv2.CMP_GE, dst=out)
-        cv2.bitwise_and(out, mask, dst=out)
-        cv2.subtract(mask, out, dst=self._alike)
-        cv2.copyTo(self._none, self._alike, after["votes"])
+        """Set `out` to 255 where the hole `mask` can be filled; what it cannot fill is forgotten.
+
+        That is where a colour is proven, and where a single noisy pixel, seen once, lies between proven ones."""
+        votes, scratch = after["votes"], self._alike
+        cv2.compare(votes, PROVEN, cv2.CMP_GE, dst=out)
+        cv2.morphologyEx(out, cv2.MORPH_CLOSE, _SQUARE, dst=out)
+        cv2.min(out, mask, dst=out)
+        cv2.compare(votes, 0, cv2.CMP_GT, dst=scratch)
+        cv2.bitwise_and(out, scratch, dst=out)
+        cv2.subtract(mask, out, dst=scratch)
+        cv2.copyTo(self._none, scratch, votes)
 
     def _vote(self, votes: Image, free: Image, new_votes: Image, rows: slice) -> None:
         """Count, and set `_adopted` where the picture's own colour has to be taken over."""
