@@ -19,7 +19,6 @@ class Paced(Source):
     every: float = 0.004
     width: int = 1280
     height: int = 720
-    input: str = ""
 
     def open(self) -> FrameSpec:
         return FrameSpec(width=self.width, height=self.height)
@@ -46,8 +45,6 @@ class Clock(Sink):
     """Reads how long ago the stage before was done; now and then copies a frame's worth of memory, for comparison."""
 
     reads = ("mask",)
-
-    output: str = ""
 
     _hops: list[float]
     _copies: list[float]

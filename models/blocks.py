@@ -1,7 +1,7 @@
 """The only import of Ultralytics' building blocks: keeps it from phoning home and from changing this process's threads.
 
 Importing `ultralytics` looks up names in the DNS, sends usage events, installs packages and turns OpenCV's threads off
-unless told otherwise. torchvision stays out: its operators do not match every build of torch, and nothing here needs it.
+unless told otherwise. torchvision stays out: its operators do not fit every build of torch, and nothing here needs it.
 """
 
 from __future__ import annotations

@@ -8,13 +8,16 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
 from models import weights
 from models.base import Image, ModelError, ModelInfo
+from models.device import choose
 
 STEP = 8  # the network's three downsamplings
+MAX_PIXELS = 512 * 512  # of a crop; a larger one is worked on at the scale at which it has that many (440 GFLOP)
 
 
 class Lama:
@@ -26,15 +29,35 @@ class Lama:
         Without it LAMA_MODEL, then the cache folder. Raises ModelError where there is none or it does not load.
         """
         path = weights.locate(weights_file or "big-lama")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._device = torch.device(device)
+        self._device, _ = choose(device, "float32")
         self._model = _load(path, self._device)
-        self.info = ModelInfo("big-lama", str(path), weights.sha256(path), device)
+        self.info = ModelInfo("big-lama", str(path), weights.sha256(path), str(self._device))
 
-    @torch.inference_mode()
     def inpaint(self, image: Image, hole: Image) -> Image:
         """`image` uint8 [h, w, 3] BGR, `hole` uint8 [h, w] (255: fill); a new picture of exactly that size."""
+        height, width = hole.shape
+        ratio = (MAX_PIXELS / (height * width)) ** 0.5
+        if ratio >= 1:
+            return self._run(image, hole)
+        small = max(1, int(width * ratio)), max(1, int(height * ratio))
+        # A reduced pixel that holds any of the hole is hole: nothing of what is to go may bleed out of it.
+        hidden = cv2.compare(cv2.resize(hole, small, interpolation=cv2.INTER_AREA), 0, cv2.CMP_GT)
+        result = self._run(cv2.resize(image, small, interpolation=cv2.INTER_AREA), hidden)
+        return cv2.resize(result, (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[no-any-return]
+
+    def warm_up(self) -> float:
+        """Run on a small crop, then on the largest; return the seconds of that."""
+        seconds = 0.0
+        for side in (128, round(MAX_PIXELS**0.5)):
+            image, hole = np.full((side, side, 3), 127, np.uint8), np.zeros((side, side), np.uint8)
+            hole[side // 4 : side // 2, side // 4 : side // 2] = 255
+            started = time.perf_counter()
+            self.inpaint(image, hole)
+            seconds = time.perf_counter() - started
+        return seconds
+
+    @torch.inference_mode()
+    def _run(self, image: Image, hole: Image) -> Image:
         height, width = hole.shape
         pixels = torch.from_numpy(_pad(image)).to(self._device).flip(2).permute(2, 0, 1)[None].float().div_(255)
         mask = torch.from_numpy(_pad(hole)).to(self._device)[None, None].ne(0).float()
@@ -42,18 +65,8 @@ class Lama:
         if not bool(torch.isfinite(result).all()):
             raise FloatingPointError("LaMa's output is not finite")
         picture = result.float().mul(255).round_().clamp_(0, 255).byte().flip(0).permute(1, 2, 0)
-        return picture.contiguous().cpu().numpy()  # type: ignore[no-any-return]
-
-    def warm_up(self) -> float:
-        """Run twice on a 256-pixel square; return the seconds of the second."""
-        image, hole = np.full((256, 256, 3), 127, np.uint8), np.zeros((256, 256), np.uint8)
-        hole[64:192, 64:192] = 255
-        seconds = 0.0
-        for _ in range(2):
-            started = time.perf_counter()
-            self.inpaint(image, hole)
-            seconds = time.perf_counter() - started
-        return seconds
+        filled: Image = picture.contiguous().cpu().numpy()
+        return filled
 
 
 def _pad(picture: Image) -> Image:

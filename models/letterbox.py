@@ -16,7 +16,7 @@ FILL = 114  # the grey that YOLO networks are trained with around the picture
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """The picture, [height, width], lies scaled to [inner_height, inner_width] at (left, top) of [out_height, out_width].
+    """The picture, [height, width], scaled to [inner_height, inner_width], lies at (left, top) of the canvas.
 
     Pixel centres lie at half-integers, as in `cv2.resize`: x_out + 0.5 = (x + 0.5) * scale_x + left.
     """

@@ -28,11 +28,12 @@ def cut_patch(
     x0, y0 = min(x0, fit.width - 1), min(y0, fit.height - 1)
     columns, shift_x, scale_x = _axis(x0, width, fit.scale_x, fit.left, prototypes.shape[1])
     rows, shift_y, scale_y = _axis(y0, height, fit.scale_y, fit.top, prototypes.shape[0])
-    soft = 1 / (1 + np.exp(-np.clip(prototypes[rows, columns] @ coefficients, -30, 30)))
+    logits = np.clip(prototypes[rows, columns] @ coefficients, -30, 30)
+    soft = (255.5 / (1 + np.exp(-logits))).astype(np.uint8)  # in 8 bits OpenCV is four times as fast
     sampling = np.array([[scale_x, 0, shift_x], [0, scale_y, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     fine = cv2.warpAffine(soft, sampling, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return Patch(x0, y0, cv2.compare(fine, 0.5, cv2.CMP_GT))
+    return Patch(x0, y0, cv2.compare(fine, 127, cv2.CMP_GT))
 
 
 def _axis(start: int, length: int, scale: float, pad: int, limit: int) -> tuple[slice, float, float]:

@@ -1,8 +1,8 @@
 """Reads torch zip checkpoints without running a line of what is pickled in them; knows no network.
 
 A checkpoint that pickles a whole `nn.Module` names foreign classes, and unpickling one calls them. Here every class but
-a few containers becomes an inert `Record` that keeps its arguments and its state, and tensors are made from the bytes of
-the zip file only afterwards.
+a few containers becomes an inert `Record` that keeps its arguments and its state, and tensors are made only afterwards,
+from the bytes of the zip file.
 """
 
 from __future__ import annotations

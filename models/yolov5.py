@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from models import weights
 from models.base import Image, Instances, ModelError, ModelInfo
+from models.device import Precision, choose, to_channels_last
 from models.letterbox import STEP, Letterbox
 from models.masks import cut_patch
 from models.nms import suppress
@@ -20,7 +24,7 @@ from models.yolov5_seg import STRIDES, Raw, YoloV5Seg
 
 
 class Yolov5Segmenter:
-    """YOLOv5-seg on one device, float32, batch of one. Follows `models.base.Segmenter`."""
+    """YOLOv5-seg on one device, one picture at a time. Follows `models.base.Segmenter`."""
 
     def __init__(
         self,
@@ -31,22 +35,30 @@ class Yolov5Segmenter:
         iou: float = 0.45,
         size: int = 640,
         device: str = "auto",
+        precision: Precision = "auto",
     ) -> None:
         """`weights_file` is a name in `models.weights` or a path; `size` the network's long side, a multiple of 32.
 
-        Raises ModelError: weights missing or not of this kind, an unknown class, a bad size.
+        `precision` auto is bfloat16 where the device multiplies it much faster, else float32. Raises ModelError:
+        weights missing or not of this kind, an unknown class, a bad size.
         """
         if size < STEP or size % STEP:
             raise ModelError(f"{size = } must be a multiple of {STEP}")
         path = weights.locate(weights_file)
-        self._device = _device(device)
+        self._device, self._dtype = choose(device, precision)
         network, self.names = _load(path)
-        self._network = network.fuse().to(self._device, memory_format=torch.channels_last)
         self._wanted = [class_index(self.names, name) for name in classes]
+        self._anchors = [
+            each * stride for each, stride in zip(network.head.anchors.to(self._device), STRIDES, strict=True)
+        ]
+        self._masks, self._outputs = network.head.masks, 5 + network.head.classes
+        network.fuse().to(self._device, self._dtype)
+        self._network = to_channels_last(network)
         self._confidence, self._iou, self._size = confidence, iou, size
         self._fit = Letterbox.fit(size, size, size)
         self._canvas = self._fit.canvas()
-        self.info = ModelInfo(weights_file, str(path), weights.sha256(path), str(self._device))
+        digits = str(self._dtype).removeprefix("torch.")
+        self.info = ModelInfo(weights_file, str(path), weights.sha256(path), str(self._device), digits)
 
     @torch.inference_mode()
     def segment(self, image: Image) -> Instances:
@@ -69,9 +81,9 @@ class Yolov5Segmenter:
         return max(seconds[1:])
 
     def _to_input(self, canvas: Image) -> Tensor:
-        """uint8 [H, W, 3] BGR to float RGB 0..1 [1, 3, H, W], channels last."""
-        pixels = torch.from_numpy(canvas).to(self._device).flip(2).float()
-        return pixels.div_(255).permute(2, 0, 1)[None]
+        """uint8 [H, W, 3] BGR to RGB 0..1 [1, 3, H, W], channels last."""
+        pixels = torch.from_numpy(cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB)).to(self._device)
+        return pixels.to(self._dtype).div_(255).permute(2, 0, 1)[None]
 
     def _assemble(self, raw: Raw) -> Instances:
         if not all(bool(torch.isfinite(part.sum())) for part in (*raw.levels, raw.prototypes)):
@@ -81,7 +93,7 @@ class Yolov5Segmenter:
         boxes, scores, classes = rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64)
         keep = suppress(boxes, scores, classes, self._iou)
         boxes = self._fit.undo_boxes(boxes[keep])
-        prototypes = raw.prototypes[0].permute(1, 2, 0).contiguous().cpu().numpy()
+        prototypes = raw.prototypes[0].permute(1, 2, 0).float().contiguous().cpu().numpy()
         patches = (cut_patch(prototypes, row[6:], box, self._fit) for row, box in zip(rows[keep], boxes, strict=True))
         return Instances(boxes, scores[keep], classes[keep], tuple(patches))
 
@@ -91,22 +103,19 @@ class Yolov5Segmenter:
         Only the wanted classes compete, and only where the objectness alone passes is anything decoded.
         The formulas are YOLOv5's: xy = (2 s - 0.5 + cell) * stride, wh = (2 s) ** 2 * anchor, s the sigmoid.
         """
-        anchors, stride, masks = self._network.head.anchors[index], STRIDES[index], self._network.masks
         _, _, height, width = level.shape
-        cells = level[0].view(len(anchors), -1, height, width)
-        threshold = float(np.log(self._confidence / (1 - self._confidence)))
+        cells = level[0].view(len(self._anchors[index]), -1, height, width)
+        threshold = math.log(self._confidence / (1 - self._confidence))
         anchor, y, x = torch.nonzero(cells[:, 4] > threshold, as_tuple=True)
-        logits = cells[anchor, :, y, x]
-        s = logits[:, : 5 + self._network.classes].sigmoid()
-        scores, best = s[:, [5 + wanted for wanted in self._wanted]].max(1)
-        scores = scores * s[:, 4]
-        grid = torch.stack((x, y), 1)
-        centre = (2 * s[:, :2] - 0.5 + grid) * stride
-        half = (2 * s[:, 2:4]) ** 2 * anchors[anchor] * stride / 2
-        classes = torch.tensor(self._wanted, device=level.device)[best]
-        rows = torch.cat(
-            (centre - half, centre + half, scores[:, None], classes[:, None].float(), logits[:, -masks:]), 1
-        )
+        logits = cells[anchor, :, y, x].float()
+        s = logits[:, : self._outputs].sigmoid()
+        best, which = s[:, [5 + wanted for wanted in self._wanted]].max(1)
+        scores = best * s[:, 4]
+        centre = (2 * s[:, :2] - 0.5 + torch.stack((x, y), 1)) * STRIDES[index]
+        half = (2 * s[:, 2:4]) ** 2 * self._anchors[index][anchor] / 2
+        classes = torch.tensor(self._wanted, device=level.device)[which]
+        boxes = torch.cat((centre - half, centre + half), 1)
+        rows = torch.cat((boxes, scores[:, None], classes[:, None], logits[:, -self._masks :]), 1)
         return rows[scores > self._confidence]
 
 
@@ -119,13 +128,7 @@ def class_index(names: Sequence[str], name: str) -> int:
     raise ModelError(f"the model knows no class {name!r}{meant}")
 
 
-def _device(device: str) -> torch.device:
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
-
-
-def _load(path: weights.Path) -> tuple[YoloV5Seg, tuple[str, ...]]:
+def _load(path: Path) -> tuple[YoloV5Seg, tuple[str, ...]]:
     checkpoint = read_checkpoint(path)
     root = checkpoint.root if isinstance(checkpoint.root, dict) else {}
     module = root.get("ema") or root.get("model")
@@ -134,6 +137,6 @@ def _load(path: weights.Path) -> tuple[YoloV5Seg, tuple[str, ...]]:
     names = module.get("names")
     names = list(names.values()) if isinstance(names, dict) else names
     network = YoloV5Seg(checkpoint.state_dict(module))
-    if not isinstance(names, list) or len(names) != network.classes:
-        raise ModelError(f"{path}: {network.classes} classes, but the names are {names!r}")
+    if not isinstance(names, list) or len(names) != network.head.classes:
+        raise ModelError(f"{path}: {network.head.classes} classes, but the names are {names!r}")
     return network, tuple(map(str, names))

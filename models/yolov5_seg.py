@@ -38,6 +38,8 @@ class Head(nn.Module):
 
     def __init__(self, widths: tuple[int, ...], outputs: int, anchors: int, hidden: int, masks: int) -> None:
         super().__init__()
+        self.masks = masks
+        self.classes = outputs // anchors - 5 - masks
         self.register_buffer("anchors", torch.zeros(len(widths), anchors, 2))
         self.m = nn.ModuleList(nn.Conv2d(width, outputs, 1) for width in widths)
         self.proto = Proto(widths[0], hidden, masks)
@@ -64,27 +66,19 @@ class YoloV5Seg(nn.Module):
 
     @property
     def head(self) -> Head:
+        """Anchors, and how many classes and prototype masks (32) there are."""
         head = self.model[-1]
         assert isinstance(head, Head)
         return head
 
-    @property
-    def masks(self) -> int:
-        """How many prototype masks there are (32)."""
-        return int(self.head.proto.cv3.conv.out_channels)
-
-    @property
-    def classes(self) -> int:
-        head = self.head
-        return head.m[0].out_channels // head.anchors.shape[1] - 5 - self.masks  # type: ignore[operator,no-any-return]
-
     def forward(self, x: Tensor) -> Raw:
         saved: dict[int, Tensor] = {}
-        for index, layer in enumerate(self.model[:-1]):  # type: ignore[arg-type]
-            x = layer([x, saved[_JOINS[index]]]) if index in _JOINS else layer(x)
+        for index, layer in enumerate(list(self.model)[:-1]):
+            x = layer([x, saved[_JOINS[index]]] if index in _JOINS else x)
             if index in _SAVED:
                 saved[index] = x
-        return self.head([saved[index] for index in _HEAD_INPUTS])
+        raw: Raw = self.head([saved[index] for index in _HEAD_INPUTS])
+        return raw
 
     def fuse(self) -> YoloV5Seg:
         """Fold every batch normalisation into its convolution: the same function, a third fewer kernels."""
@@ -92,6 +86,8 @@ class YoloV5Seg(nn.Module):
             if isinstance(block, Conv):
                 block.conv = torch.nn.utils.fuse_conv_bn_eval(block.conv, block.bn)
                 block.bn = nn.Identity()
+            if isinstance(block, nn.SiLU):
+                block.inplace = True
         return self
 
 
@@ -145,4 +141,4 @@ def _mend(network: nn.Module) -> None:
         if isinstance(block, nn.BatchNorm2d):
             block.eps = 1e-3
         if isinstance(block, SPPF):
-            block.cv1.act = nn.SiLU()  # type: ignore[union-attr]
+            block.cv1.act = nn.SiLU()

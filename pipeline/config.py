@@ -168,7 +168,7 @@ def _build(label: str, config: PipelineConfig, at: int, given: str | None, wante
     key = "input" if at == 0 else "output"
     if address is not None and key in cls.model_fields:
         options[key] = address
-    elif key in cls.model_fields and cls.model_fields[key].is_required() and key not in options:
+    elif key in cls.model_fields and not options.get(key):
         raise ConfigError(f"{where}: where {'from' if at == 0 else 'to'}? Give --{key}")
     try:
         made = cls.model_validate(options)

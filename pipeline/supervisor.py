@@ -209,7 +209,8 @@ class Supervisor:
         for member in self.crew.restart_due(self._now):
             self._watch(member)
         for member in self.crew.silent(self._now):
-            self.books.say(f"{self._name(member)}: silent for too long ({member.state}), killed")
+            seconds = self._now - member.heard
+            self.books.say(f"{self._name(member)}: nothing heard for {seconds:.0f} s ({member.state}), killed")
             member.killed = True
             member.process.kill()
 

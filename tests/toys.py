@@ -27,7 +27,6 @@ class Numbers(Source):
     width: int = 64
     height: int = 48
     rejects: list[int] = []
-    input: str = ""
 
     _next: int = 0
 

@@ -1,4 +1,4 @@
-"""Background: one colour per pixel with votes for it, learned from pictures with holes; knows no camera and no stage."""
+"""Background: one colour per pixel with votes for it, learned from pictures with holes; knows no camera, no stage."""
 
 from __future__ import annotations
 

@@ -81,18 +81,20 @@ class DriftTest:
 
 def _basis(width: int, height: int) -> Floats:
     """1, x, y of every pixel, x and y from -1 to 1, float32 [3, H * W]."""
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    return np.stack((np.ones_like(x), x, y)).reshape(3, -1)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    basis: Floats = np.stack((np.ones_like(x), x, y)).reshape(3, -1).astype(np.float32)
+    return basis
 
 
 def _fit(columns: Floats, target: Floats) -> Floats:
     """The factors of `columns` [8, N] that sum to `target` [N]: Cauchy weights, beginning from zero."""
-    fit = np.zeros(len(columns), np.float32)
+    fit: Floats = np.zeros(len(columns), np.float32)
     for _ in range(ROUNDS):
         residual = target - fit @ columns
         scale = 1.5 * np.median(np.abs(residual)) + 0.5
         weighted = columns / (1 + (residual / scale) ** 2)
-        fit = np.linalg.solve(weighted @ columns.T + np.eye(8, dtype=np.float32) * 0.01, weighted @ target)
+        normal = weighted @ columns.T + np.eye(8, dtype=np.float32) * 0.01
+        fit[:] = np.linalg.solve(normal, weighted @ target)
     return fit
 
 

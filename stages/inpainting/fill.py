@@ -16,6 +16,8 @@ from pipeline.stage import Transform
 from stages.inpainting.holes import Box, find_crops
 from stages.inpainting.seam import Seam
 
+SPECK = 64  # pixels: a smaller hole is not worth a network
+
 
 class Inpainting(Transform):
     """Fills what is left of the holes, each frame by itself, from crops around them."""
@@ -55,6 +57,8 @@ class Inpainting(Transform):
         self._seam.blend(crop.of(frame.clean), crop.of(frame.filled), crop.of(frame.mask), crop.of(frame.rest))
 
     def _invent(self, image: Image, hole: Image) -> Image:
+        if cv2.countNonZero(hole) < SPECK:
+            return self._fallback.inpaint(image, hole)
         try:
             return self._inpainter.inpaint(image, hole)
         except FloatingPointError:

@@ -13,8 +13,6 @@ from pipeline.stage import Sink
 class Null(Sink):
     """Counts what it is given."""
 
-    output: str = ""
-
     _frames: int = PrivateAttr(default=0)
 
     def resume(self, frames: int) -> None:

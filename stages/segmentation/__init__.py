@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr
@@ -31,6 +31,10 @@ class Segmentation(Transform):
     size: int = Field(
         default=640, ge=32, le=4096, multiple_of=32, description="long side of the network's input, pixels"
     )
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto: the faster on this machine"
+    )
 
     _segmenter: Segmenter = PrivateAttr()
 
@@ -44,6 +48,8 @@ class Segmentation(Transform):
                 confidence=self.confidence,
                 iou=self.iou,
                 size=self.size,
+                device=self.device,
+                precision=self.precision,
             )
         except ModelError as error:
             raise SetupError(str(error)) from error
