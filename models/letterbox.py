@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.base import Image
 
 STEP = 32  # a network's input is a multiple of its largest stride
+LEAST = 64  # pixels of either side: at 32 a feature map is one column wide, which oneDNN's bfloat16 kernels get wrong
 FILL = 114  # the grey that YOLO networks are trained with around the picture
 
 
@@ -32,10 +33,10 @@ class Letterbox:
 
     @classmethod
     def fit(cls, height: int, width: int, size: int = 640) -> Letterbox:
-        """The long side becomes `size`, the short side is padded on both ends to the next multiple of 32."""
+        """The long side becomes `size`, the short side is padded on both ends to the next multiple of 32, at least 64."""
         ratio = size / max(height, width)
         inner_width, inner_height = max(1, round(width * ratio)), max(1, round(height * ratio))
-        out_width, out_height = -(-inner_width // STEP) * STEP, -(-inner_height // STEP) * STEP
+        out_width, out_height = (max(LEAST, -(-side // STEP) * STEP) for side in (inner_width, inner_height))
         left, top = (out_width - inner_width) // 2, (out_height - inner_height) // 2
         return cls(width, height, inner_width, inner_height, left, top, out_width, out_height)
 

@@ -33,7 +33,7 @@ def cut_patch(
     sampling = np.array([[scale_x, 0, shift_x], [0, scale_y, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     fine = cv2.warpAffine(soft, sampling, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return Patch(x0, y0, cv2.compare(fine, 127, cv2.CMP_GT))
+    return Patch(x0, y0, cv2.threshold(fine, 127, 255, cv2.THRESH_BINARY)[1])
 
 
 def _axis(start: int, length: int, scale: float, pad: int, limit: int) -> tuple[slice, float, float]:

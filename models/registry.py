@@ -51,16 +51,15 @@ def load_segmenter(name: str, *, classes: list[str], weights_file: str | None = 
     the adapter.
     """
     entry = _find("segment", name)
-    return _adapter(entry)(classes=classes, weights_file=weights_file or entry.weights, **options)  # type: ignore[no-any-return]
+    file = _located(entry, weights_file)
+    return _adapter(entry)(classes=classes, weights_file=file, **options)  # type: ignore[no-any-return]
 
 
 def load_inpainter(name: str, *, weights_file: str | None = None) -> Inpainter:
     """Load the inpainter of that name. Raises ModelError."""
     entry = _find("inpaint", name)
-    if not entry.weights:
-        return _adapter(entry)()  # type: ignore[no-any-return]
-    path = weights.locate(weights_file or entry.weights)  # before the adapter brings in its library, for seconds
-    return _adapter(entry)(str(path))  # type: ignore[no-any-return]
+    file = _located(entry, weights_file)
+    return _adapter(entry)(file) if file else _adapter(entry)()  # type: ignore[no-any-return]
 
 
 def catalogue() -> list[Listing]:
@@ -81,6 +80,15 @@ def _find(task: Task, name: str) -> Entry:
         return known[name]
     close = difflib.get_close_matches(name, known, 3, 0.4) or sorted(known)
     raise ModelError(f"no model {name!r} to {task} with; did you mean {' or '.join(map(repr, close))}?")
+
+
+def _located(entry: Entry, weights_file: str | None) -> str:
+    """What to load, known to be there before the adapter brings in its library, which takes seconds."""
+    if not entry.weights and weights_file:
+        raise ModelError(f"{entry.name} takes no weights, but {weights_file!r} was given")
+    if entry.weights:
+        weights.locate(weights_file or entry.weights)
+    return weights_file or entry.weights
 
 
 def _adapter(entry: Entry) -> Any:

@@ -45,7 +45,7 @@ class Telea:
         weight = cv2.resize(known, small, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         masked = cv2.bitwise_and(image, image, mask=known)
         average = cv2.resize(masked, small, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-3)[..., None]
-        unknown = cv2.compare(weight, 0.25, cv2.CMP_LT)
+        unknown = cv2.compare(weight, 0.5, cv2.CMP_LT)
         filled = cv2.inpaint(np.clip(average, 0, 255).astype(np.uint8), unknown, RADIUS, cv2.INPAINT_TELEA)
         result = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
         cv2.copyTo(image, known, result)

@@ -86,7 +86,8 @@ def locate(name_or_path: str) -> Path:
         return _readable(Path(chosen).expanduser(), f"{weights.env}")
     place = expected_place(weights)
     if place is None:
-        raise ModelError(f"{weights.name}: package {weights.source!r} is not installed; next: {weights.hint}")
+        lacks = f"holds no {weights.file}" if _files(weights.source) else "is not installed"
+        raise ModelError(f"{weights.name}: package {weights.source!r} {lacks}; next: {weights.hint}")
     if not place.is_file():
         raise ModelError(f"{weights.name}: no file {place} (from {weights.source}); next: {weights.hint}")
     _verify(weights, place)
@@ -104,19 +105,23 @@ def status(name: str) -> Status:
 
 
 def expected_place(weights: Weights) -> Path | None:
-    """Where the file of known weights should lie; None where the package that holds it is not installed."""
+    """Where the file of known weights should lie; None where its package is not installed or does not hold it."""
     if weights.kind == "url":
         return cache_folder() / weights.file
-    try:
-        files = importlib.metadata.files(weights.source) or []
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    return next((Path(str(file.locate())) for file in files if str(file) == weights.file), None)
+    return next((Path(str(file.locate())) for file in _files(weights.source) if str(file) == weights.file), None)
 
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     return _digest("sha256", path, path.stat().st_mtime_ns)
+
+
+def _files(distribution: str) -> list[importlib.metadata.PackagePath]:
+    """The files of an installed distribution, which is not imported; none where it is not installed."""
+    try:
+        return importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
 
 
 def _verify(weights: Weights, place: Path) -> None:

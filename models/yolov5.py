@@ -16,7 +16,7 @@ from torch import Tensor
 from models import weights
 from models.base import Image, Instances, ModelError, ModelInfo
 from models.device import Precision, choose, to_channels_last
-from models.letterbox import STEP, Letterbox
+from models.letterbox import LEAST, STEP, Letterbox
 from models.masks import cut_patch
 from models.nms import suppress
 from models.restricted_pickle import Record, read_checkpoint
@@ -42,8 +42,8 @@ class Yolov5Segmenter:
         `precision` auto is bfloat16 where the device multiplies it much faster, else float32. Raises ModelError:
         weights missing or not of this kind, an unknown class, a bad size.
         """
-        if size < STEP or size % STEP:
-            raise ModelError(f"{size = } must be a multiple of {STEP}")
+        if size < LEAST or size % STEP:
+            raise ModelError(f"{size = } must be a multiple of {STEP}, at least {LEAST}")
         path = weights.locate(weights_file)
         self._device, self._dtype = choose(device, precision)
         network, self.names = _load(path)

@@ -6,6 +6,7 @@ It closes when either side dies; ZeroMQ, which carries everything else, cannot p
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -60,6 +61,8 @@ class Lifeline:
         self._end.settimeout(10)
         _, fds, _, _ = socket.recv_fds(self._end, 16, MAX_FDS)
         if len(fds) != count:
+            for fd in fds:
+                os.close(fd)
             raise OSError(f"expected {count} descriptors, got {len(fds)}")
         return list(fds)
 

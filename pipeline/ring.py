@@ -20,9 +20,11 @@ import mmap
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from pipeline.errors import RingError
@@ -91,6 +93,15 @@ def read_only(fd: int) -> int:
     return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
 
 
+def available_memory() -> int:
+    """Bytes that can still be taken: of the machine, and of the control group that this process is in."""
+    free: int = psutil.virtual_memory().available
+    limit, used = (Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current"))
+    if limit.exists() and used.exists() and (most := limit.read_text().strip()).isdecimal():
+        free = min(free, max(0, int(most) - int(used.read_text())))
+    return free
+
+
 @dataclass
 class FrameRing:
     """The supervisor's side: makes the memory, lends descriptors, unmakes it."""
@@ -102,6 +113,12 @@ class FrameRing:
     def create(cls, regions: Iterable[Region]) -> FrameRing:
         """Reserve the memory of all regions, or of none. Raises RingError."""
         ring = cls({region.name: region for region in regions})
+        if ring.nbytes > (free := available_memory()):  # the kernel itself would only notice when it has run out
+            largest = max(ring.regions.values(), key=lambda region: region.nbytes)
+            raise RingError(
+                f"the ring needs {ring.nbytes / 1e6:.0f} MB (most of it the plane {largest.name!r}), "
+                f"but only {free / 1e6:.0f} MB are free; fewer slots need less"
+            )
         try:
             for region in ring.regions.values():
                 ring._fds[region.name] = create(region)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import psutil
 import typer
 
 from pipeline.config import BuiltStage, Plan, load_config
 from pipeline.errors import ConfigError
 from pipeline.frame import FrameSpec
 from pipeline.memory import regions
+from pipeline.ring import available_memory
 
 HELP = """Validate a configuration without running it, draw its flow, and say how much memory its ring takes.
 
@@ -71,7 +71,7 @@ def memory(plan: Plan, spec: FrameSpec) -> str:
     """What the ring takes, plane by plane, against what there is."""
     parts = regions(plan, spec)
     lines = [f"  {region.name:<18} {region.count:>4} x {region.stride / 1e6:7.2f} MB" for region in parts]
-    total, free = sum(region.nbytes for region in parts), psutil.virtual_memory().available
+    total, free = sum(region.nbytes for region in parts), available_memory()
     verdict = "fits" if total < free else "DOES NOT FIT: set fewer slots"
     lines.append(f"  {total / 1e6:.0f} MB at {spec.width}x{spec.height}, of {free / 1e6:.0f} MB free: {verdict}")
     return "\n".join(lines)

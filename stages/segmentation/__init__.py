@@ -29,7 +29,7 @@ class Segmentation(Transform):
     iou: float = Field(default=0.45, gt=0, le=1, description="boxes of one class that overlap more are one object")
     grow: int = Field(default=8, ge=0, le=256, description="pixels by which each mask is dilated")
     size: int = Field(
-        default=640, ge=32, le=4096, multiple_of=32, description="long side of the network's input, pixels"
+        default=640, ge=64, le=4096, multiple_of=32, description="long side of the network's input, pixels"
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -18,8 +17,8 @@ FRAMES = 40
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    yield make_scene(tmp_path_factory.mktemp("scene") / "walk.mp4", FRAMES)
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    return make_scene(tmp_path_factory.mktemp("scene") / "walk.mp4", FRAMES)
 
 
 def test_the_person_is_gone_the_room_is_there_and_the_sound_is_the_same(scene: Scene, tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""The house: names resolve inside this tree, files stay small, and what is banned is not there."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.runs import ROOT
+
+PACKAGES = ("pipeline", "stages", "models", "configs", "benchmarks")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_each_generic_name_resolves_inside_this_tree(name: str) -> None:
+    found = importlib.util.find_spec(name)
+    assert found is not None
+    assert found.origin is not None
+    assert Path(found.origin).resolve().is_relative_to(ROOT)
+
+
+def test_the_tests_are_a_package() -> None:
+    assert (ROOT / "tests" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_no_source_file_is_longer_than_300_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def test_nine_functions_of_ten_are_shorter_than_30_lines() -> None:
+    lengths = [
+        (node.end_lineno or 0) - node.lineno + 1
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert sum(length < 30 for length in lengths) / len(lengths) >= 0.9
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_every_module_says_first_what_it_owns(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_no_error_is_swallowed(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or "Exception" in ast.dump(node.type)):
+            assert not all(isinstance(step, (ast.Pass, ast.Continue)) for step in node.body), node.lineno
+
+
+BANNED = {
+    r"multiprocessing\.(Lock|RLock|Queue|Event|Condition|Semaphore|Barrier|Value)": "a killed holder never lets go",
+    r"os\.kill(pg)?\(": "signals go through a pidfd",
+    r"\btime\.time\(": "deadlines are monotonic",
+    r"\b(send_pyobj|recv_pyobj|pickle\.loads?)\(": "no pickle on any wire",
+    r"zmq\.(PUB|SUB)\b": "tokens never travel by PUB/SUB",
+    r"set_start_method|get_context\(\"fork\"": "children are started by exec",
+}
+
+
+@pytest.mark.parametrize("pattern", BANNED, ids=list(BANNED.values()))
+def test_what_is_banned_is_not_in_the_runtime_the_stages_or_the_models(pattern: str) -> None:
+    places = [relative(p) for p in SOURCES if "benchmarks" not in p.parts and re.search(pattern, p.read_text())]
+    assert places == []
+
+
+def test_environment_variables_are_read_in_two_places_only() -> None:
+    """pipeline/config.py for the runtime; models/weights.py for models, which know no pipeline.
+
+    models/lama.py lends a library the variable that it reads, and puts back what was there."""
+    reading = re.compile(r"os\.(environ\.get|getenv|environ\[[^\]]+\](?! =))")
+    places = {relative(p) for p in SOURCES if reading.search(p.read_text())}
+    assert places <= {"pipeline/config.py", "models/weights.py", "models/lama.py"}
+
+
+@pytest.mark.parametrize("module", ["pipeline.cli.app", "pipeline.worker", "stages.ingest", "stages.segmentation"])
+def test_importing_it_brings_in_no_heavy_library(module: str) -> None:
+    code = (
+        f"import sys, {module}; print([n for n in ('torch', 'ultralytics', 'av', 'torchvision') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_import_contracts_name_every_module_of_the_runtime() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    modules = {f"pipeline.{path.stem}" for path in (ROOT / "pipeline").glob("*.py") if path.stem != "__init__"}
+    for contract in settings["tool"]["importlinter"]["contracts"][:2]:
+        assert modules <= set(contract["source_modules"])
+
+
+def test_every_package_folder_is_shipped() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shipped = set(settings["tool"]["setuptools"]["packages"])
+    folders = {str(path.parent.relative_to(ROOT)).replace("/", ".") for path in SOURCES}
+    assert folders == shipped

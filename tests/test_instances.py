@@ -1,0 +1,102 @@
+"""Running pipelines as others see them: locks tell who lives, and nothing of the dead stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.instances import claim, is_locked, lock_of, private_dir, running, sweep
+from tests.runs import ROOT
+from tests.waiting import wait_until
+
+CLAIM = "from pipeline.instances import claim\nimport time\n"
+CLAIM += "with claim('toy', 'in', ['out.mp4'], 'mine', 'now'):\n    print('up', flush=True)\n    time.sleep(600)\n"
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CLEANPLATE_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def holder(tmp_path: Path) -> subprocess.Popen[str]:
+    """Another process that is the run `mine`."""
+    child = subprocess.Popen([sys.executable, "-c", CLAIM], cwd=ROOT, env=os.environ, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "up\n"
+    return child
+
+
+def end(child: subprocess.Popen[str]) -> None:
+    child.kill()
+    child.communicate()
+
+
+def test_a_run_is_listed_while_it_lives_and_gone_after() -> None:
+    with claim("toy", "a.mp4", ["b.mp4"], None, "noon") as (instance, folder):
+        assert [one.name for one in running()] == ["toy"]
+        assert (instance.pid, instance.output) == (os.getpid(), "b.mp4")
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert json.loads((folder / "info.json").read_text())["input"] == "a.mp4"
+    assert running() == []
+    assert not folder.exists()
+
+
+def test_a_second_run_of_the_same_configuration_gets_a_number() -> None:
+    with claim("toy", "", [], None, "") as (first, _), claim("toy", "", [], None, "") as (second, _):
+        assert (first.name, second.name) == ("toy", "toy-2")
+
+
+def test_an_exact_name_in_use_is_refused_and_a_free_one_is_not() -> None:
+    with claim("toy", "", [], "mine", ""):
+        with pytest.raises(ConfigError, match="--name mine"), claim("toy", "", [], "mine", ""):
+            pass
+        with claim("toy", "", [], "other", "") as (instance, _):
+            assert instance.name == "other"
+
+
+def test_the_same_output_under_another_spelling_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    same = str(tmp_path / "a" / ".." / "out.mp4")
+    with (
+        claim("toy", "", [str(tmp_path / "out.mp4")], None, ""),
+        pytest.raises(ConfigError, match="another run is writing"),
+        claim("toy", "", [same], None, ""),
+    ):
+        pass
+
+
+def test_a_killed_run_frees_its_name_and_output_and_is_swept(tmp_path: Path, state: Path) -> None:
+    child = holder(tmp_path)
+    assert is_locked(lock_of("mine"))
+    assert [one.name for one in running()] == ["mine"]
+    end(child)
+    wait_until(lambda: not is_locked(lock_of("mine")))
+    assert running() == []
+    sweep(state)
+    assert not (state / "mine").exists()
+    with claim("toy", "", ["out.mp4"], "mine", ""):
+        pass
+
+
+def test_sweeping_leaves_the_living_alone(tmp_path: Path, state: Path) -> None:
+    child = holder(tmp_path)
+    sweep(state)
+    assert (state / "mine" / "info.json").exists()
+    end(child)
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root to give a folder away")
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        private_dir(folder)

@@ -1,0 +1,56 @@
+"""Prototype masks become patches at the right place, to a fraction of a pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.letterbox import Letterbox
+from models.masks import cut_patch
+
+
+def prototypes_of_disc(fit: Letterbox, x: float, y: float, radius: float) -> np.ndarray:
+    """One prototype whose logit is zero on a circle of the picture (pixels), positive inside."""
+    rows, columns = np.mgrid[: fit.out_height // 4, : fit.out_width // 4].astype(np.float32)
+    across = ((columns + 0.5) * 4 - fit.left) / fit.scale_x - 0.5
+    down = ((rows + 0.5) * 4 - fit.top) / fit.scale_y - 0.5
+    return ((radius - np.hypot(across - x, down - y)) / 8)[..., None].astype(np.float32)
+
+
+@pytest.mark.parametrize(("height", "width"), [(720, 1280), (1080, 810), (361, 637), (2160, 3840), (90, 160)])
+def test_a_disc_comes_out_where_it_lies(height: int, width: int) -> None:
+    fit = Letterbox.fit(height, width)
+    x, y, radius = width * 0.4, height * 0.45, height * 0.25
+    box = np.array([x - radius - 3, y - radius - 3, x + radius + 3, y + radius + 3], np.float32)
+    patch = cut_patch(prototypes_of_disc(fit, x, y, radius), np.ones(1, np.float32), box, fit)
+    assert set(np.unique(patch.mask)) == {0, 255}
+    rows, columns = np.nonzero(patch.mask)
+    assert columns.mean() + patch.x == pytest.approx(x, abs=0.1 + width / 4000)
+    assert rows.mean() + patch.y == pytest.approx(y, abs=0.1 + width / 4000)
+    assert len(rows) == pytest.approx(np.pi * radius**2, rel=0.03)
+
+
+def test_nothing_is_set_outside_the_box() -> None:
+    fit = Letterbox.fit(360, 640)
+    everywhere = np.full((fit.out_height // 4, fit.out_width // 4, 1), 9, np.float32)
+    patch = cut_patch(everywhere, np.ones(1, np.float32), np.array([10.4, 20.6, 31.2, 40.0], np.float32), fit)
+    assert (patch.x, patch.y, patch.mask.shape) == (10, 20, (20, 22))
+    assert (patch.mask == 255).all()
+
+
+@pytest.mark.parametrize("box", [[0, 0, 640, 360], [639.5, 359.5, 640, 360], [640, 360, 640, 360], [0, 0, 0, 0]])
+def test_a_patch_never_leaves_the_picture(box: list[float]) -> None:
+    fit = Letterbox.fit(360, 640)
+    prototypes = np.zeros((fit.out_height // 4, fit.out_width // 4, 2), np.float32)
+    patch = cut_patch(prototypes, np.ones(2, np.float32), np.array(box, np.float32), fit)
+    height, width = patch.mask.shape
+    assert min(height, width) >= 1
+    assert 0 <= patch.x <= 640 - width
+    assert 0 <= patch.y <= 360 - height
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    fit = Letterbox.fit(360, 640)
+    prototypes = np.full((fit.out_height // 4, fit.out_width // 4, 1), 1e6, np.float32)
+    patch = cut_patch(prototypes, -np.ones(1, np.float32), np.array([5, 5, 50, 50], np.float32), fit)
+    assert not patch.mask.any()

@@ -1,0 +1,108 @@
+"""Messages: each is its own inverse, small, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import ProtocolError
+from pipeline.frame import FrameSpec
+from pipeline.ledger import Verdict
+from pipeline.messages import (
+    MAX_BYTES,
+    Commit,
+    Done,
+    Drain,
+    Fault,
+    Grant,
+    Heartbeat,
+    Hello,
+    Mapped,
+    Mapping,
+    Note,
+    Ready,
+    Start,
+    Stop,
+    Tally,
+    unpack,
+)
+
+SPEC = FrameSpec(width=1280, height=720, source="street.mp4")
+MAPPING = Mapping(name="image", shape=(720, 1280, 3), dtype="|u1", count=8, writable=False)
+SENTENCES = [
+    Hello(pid=4711),
+    Start(uses="stages.output:Null", options={"a": [1, "x", None]}, spec=SPEC, mappings=(MAPPING,), resume=17, pts=-3),
+    Start(uses="stages.ingest:Auto", options={}),
+    Mapped(spec=SPEC, mappings=(MAPPING,)),
+    Ready(deadline=10.5, spec=SPEC, models=({"name": "yolo"},), seconds=1.25),
+    Heartbeat(),
+    Note(text="ünïcode\nand lines"),
+    Tally(counts={"a": 1}, errors={"b": 2}),
+    Fault(when="frame", error="ValueError: x", traceback="..."),
+    Drain(),
+    Done(facts={"output": "o.mp4", "frames": 3}),
+    Stop(),
+]
+
+
+@pytest.mark.parametrize("message", SENTENCES, ids=lambda m: type(m).__name__)
+def test_every_message_comes_out_as_it_went_in(message: object) -> None:
+    packed = message.pack()  # type: ignore[attr-defined]
+    assert len(packed) < MAX_BYTES
+    assert unpack(packed) == message
+
+
+@pytest.mark.parametrize("message", SENTENCES, ids=lambda m: type(m).__name__)
+def test_every_message_says_who_sends_it_and_what_follows(message: object) -> None:
+    text = type(message).__doc__ or ""
+    assert "Sent by" in text
+    assert any(word in text for word in ("follow", "follows"))
+
+
+small = st.integers(0, 65535)
+medium = st.integers(0, 2**32 - 1)
+large = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(small, medium, large, large, large, st.booleans(), st.integers(0, 1))
+def test_grants_survive_the_whole_range_of_their_fields(
+    slot: int, generation: int, index: int, pts: int, duration: int, blank: bool, buffer: int
+) -> None:
+    grant = Grant(slot, generation, index, pts, duration, blank, buffer)
+    assert unpack(grant.pack()) == grant
+    assert len(grant.pack()) < 64
+
+
+@given(small, medium, st.sampled_from(list(Verdict)), large, large, large)
+def test_commits_survive_the_whole_range_of_their_fields(
+    slot: int, generation: int, verdict: Verdict, pts: int, duration: int, busy: int
+) -> None:
+    commit = Commit(slot, generation, verdict, pts, duration, busy)
+    assert unpack(commit.pack()) == commit
+    assert len(commit.pack()) < 64
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_and_nothing_else_happens(data: bytes) -> None:
+    with contextlib.suppress(ProtocolError):
+        assert unpack(data) is not None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x01", b"\x02" + b"\xff" * 5, b"{}", b'{"type":"hello"}', b'{"type":"hello","pid":"x"}',
+     b'{"type":"stop","more":1}', b'{"type":"ready","deadline":-1}', b'{"type":"nonsense"}', b"[" * 1000],
+)  # fmt: skip
+def test_broken_messages_are_protocol_errors(data: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        unpack(data)
+
+
+def test_an_unknown_verdict_is_refused() -> None:
+    packed = bytearray(Commit(1, 1, Verdict.DONE).pack())
+    packed[1] = 99
+    with pytest.raises(ProtocolError):
+        unpack(bytes(packed))

@@ -1,0 +1,82 @@
+"""What a worker is lent: the right slot, the right half of its memory, and never what lies under a blank."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.frame import MAX_OBJECTS, OBJECT, STANDARD_PLANES, FrameSpec
+from pipeline.messages import Grant, Mapping
+from pipeline.ring import FrameRing, memory_region, plane_region
+from pipeline.slots import SlotViews
+
+SPEC = FrameSpec(width=16, height=8)
+
+
+@pytest.fixture
+def views() -> SlotViews:
+    """Three slots of image (read), objects and mask (written), and a lasting array."""
+    regions = [plane_region(STANDARD_PLANES[name], SPEC, 3) for name in ("image", "objects", "mask")]
+    regions.append(memory_region("stage/sum", (1,), "<i8"))
+    ring = FrameRing.create(regions)
+    writer = ring.lend("image", writable=True)
+    for number, array in enumerate(regions[0].arrays(writer, writable=True)):
+        array[:] = number + 1
+    flags = [("image", False, False), ("objects", True, False), ("mask", True, False), ("stage/sum", True, True)]
+    mappings, fds = [], []
+    for (name, writable, memory), region in zip(flags, regions, strict=True):
+        dtype = "objects" if name == "objects" else region.dtype.str
+        short = name.rpartition("/")[2]
+        mappings.append(
+            Mapping(name=short, shape=region.shape, dtype=dtype, count=region.count, writable=writable, memory=memory)
+        )
+        fds.append(ring.lend(name, writable=writable))
+    ring.close()
+    return SlotViews(mappings, fds)
+
+
+def grant(slot: int, **facts: int | bool) -> Grant:
+    return Grant(slot, 1, 7, 70, 10, **facts)  # type: ignore[arg-type]
+
+
+def test_the_granted_slot_is_lent_with_its_number_and_time(views: SlotViews) -> None:
+    frame = views.frame(grant(1))
+    assert (frame.index, frame.pts, frame.duration, frame.blank) == (7, 70, 10, False)
+    assert set(np.unique(frame.image)) == {2}
+    assert frame.mask.shape == (8, 16)
+
+
+def test_lending_the_same_slot_again_makes_nothing_new(views: SlotViews) -> None:
+    assert views.frame(grant(2)) is views.frame(grant(2))
+
+
+def test_a_blank_frame_shows_a_blank_and_never_the_slot(views: SlotViews) -> None:
+    frame = views.frame(grant(1, blank=True))
+    assert frame.blank
+    assert not frame.image.any()
+
+
+def test_a_rejection_does_not_stick_to_the_slot(views: SlotViews) -> None:
+    views.frame(grant(0)).rejected = "torn"
+    assert views.frame(grant(0)).rejected == ""
+
+
+def test_the_half_to_read_is_locked_and_the_other_is_written(views: SlotViews) -> None:
+    first = views.frame(grant(0, buffer=0))
+    first.after["sum"][:] = 5
+    with pytest.raises(ValueError, match="read-only"):
+        first.before["sum"][:] = 1
+    second = views.frame(grant(1, buffer=1))
+    assert int(second.before["sum"][0]) == 5
+    assert int(views.frame(grant(1, buffer=0)).after["sum"][0]) == 5
+
+
+def test_of_too_many_objects_the_best_stay(views: SlotViews) -> None:
+    rows = np.zeros(MAX_OBJECTS + 50, OBJECT)
+    rows["score"] = np.linspace(0, 1, len(rows))
+    frame = views.frame(grant(0))
+    frame.put_objects(rows)
+    assert len(frame.objects) == MAX_OBJECTS
+    assert frame.objects["score"].min() == pytest.approx(rows["score"][50])
+    frame.put_objects(rows[:0])
+    assert len(frame.objects) == 0
