@@ -85,13 +85,18 @@ def close_match(word: str, known: Iterable[str]) -> str:
 
 
 def explain(error: ValidationError, model: type[BaseModel], raw: Mapping[str, Any]) -> str:
-    """The first complaint of a validation, in one line: key path, what is wrong, the close match."""
-    first = error.errors(include_url=False)[0]
+    """One complaint of a validation in one line: key path, what is wrong, the close match.
+
+    An unknown key comes before a missing one: it often is that one, misspelt."""
+    found = error.errors(include_url=False)
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     path = _path(first["loc"], raw)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
         return f"{path}: no such field{close_match(key, _fields(model, first['loc'][:-1]))}{more}"
+    if first["type"] == "missing":
+        return f"{path}: is missing{more}"
     return f"{path}: {first['msg'].lower() if path else first['msg']}, not {first['input']!r:.60}{more}"
 
 

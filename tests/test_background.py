@@ -122,7 +122,7 @@ def test_noise_averages_out() -> None:
     room = np.clip(scenery(HEIGHT, WIDTH), 20, 235)
     for seed in range(40):
         learner.see(noisy(room, seed, sigma=4))
-    assert np.abs(learner.color.astype(int) - room).mean() < 1.2  # a single picture: 3.2
+    assert np.abs(learner.color.astype(int) - room).mean() < 1.3  # a single picture: 3.2
 
 
 def test_slow_light_is_followed() -> None:

@@ -29,7 +29,7 @@ class Background:
     """
 
     def __init__(self, height: int, width: int, tolerance: int) -> None:
-        """`tolerance`: levels of grey within which two colours agree."""
+        """`tolerance`: levels by which each of blue, green and red may differ in two colours that agree."""
         self._tolerance = tolerance
         self._color = np.empty((height, width, 3), np.uint8)
         self._none = np.zeros((height, width), np.uint8)
@@ -45,8 +45,9 @@ class Background:
 
         It is valid until the next call; `learn` builds on it."""
         cv2.absdiff(image, before["color"], dst=self._color)
-        cv2.cvtColor(self._color, cv2.COLOR_BGR2GRAY, dst=self._differs)
-        cv2.compare(self._differs, self._tolerance, cv2.CMP_GT, dst=self._differs)
+        cv2.threshold(self._color, self._tolerance, 255, cv2.THRESH_BINARY, dst=self._color)
+        cv2.cvtColor(self._color, cv2.COLOR_BGR2GRAY, dst=self._differs)  # not 0 where any colour differs
+        cv2.compare(self._differs, 0, cv2.CMP_GT, dst=self._differs)
         return cv2.bitwise_and(self._differs, free, dst=self._differs)  # type: ignore[no-any-return]
 
     def learn(self, image: Image, free: Image, before: Arrays, after: Mapping[str, NDArray[Any]], forget: bool) -> None:

@@ -11,7 +11,7 @@ from pipeline.frame import Image
 TILE = 40  # pixels, about
 STEP = 4  # every so many pixels of every so many rows are looked at
 DIFFERENT = 0.06  # share of a tile's known pixels that must differ for the tile to count as changed
-CHANGED = 0.4  # share of changed tiles that no longer can be things moving in front of a still camera
+CHANGED = 0.5  # share of changed tiles that no longer can be things moving in front of a still camera
 
 
 class ChangeTest:

@@ -26,7 +26,9 @@ class Plate(Transform):
     writes: ClassVar[tuple[str, ...]] = ("filled", "rest")
     stateful: ClassVar[bool] = True
 
-    tolerance: int = Field(default=16, ge=1, le=128, description="levels of grey within which a pixel is unchanged")
+    tolerance: int = Field(
+        default=20, ge=1, le=128, description="levels of blue, green or red within which a pixel is unchanged"
+    )
 
     _free: Image = PrivateAttr()
     _known: Image = PrivateAttr()

@@ -1,0 +1,101 @@
+"""The control sockets: to one worker by an identity that nobody can guess, and never blocking."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from pipeline.control import ControlClient, ControlServer, new_identity
+from pipeline.messages import MAX_BYTES, Heartbeat, Hello, Stop, unpack
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ControlServer]:
+    made = ControlServer(tmp_path)
+    yield made
+    made.close()
+
+
+def next_of(server: ControlServer) -> tuple[bytes, bytes]:
+    found: list[tuple[bytes, bytes]] = []
+    wait_until(lambda: bool(found.append(got) or True) if (got := server.receive()) else False)
+    return found[0]
+
+
+def test_messages_go_both_ways_with_the_senders_identity(server: ControlServer) -> None:
+    client = ControlClient(server.endpoint, b"seg-0-abc")
+    client.send(Hello(pid=1))
+    identity, data = next_of(server)
+    assert (identity, unpack(data)) == (b"seg-0-abc", Hello(pid=1))
+    assert server.send(identity, Stop().pack())
+    assert client.receive(10) == Stop()
+    client.close()
+
+
+def test_a_message_to_nobody_is_refused_not_dropped_silently(server: ControlServer) -> None:
+    assert not server.send(b"nobody", Stop().pack())
+
+
+def test_nothing_to_receive_is_none_at_once(server: ControlServer) -> None:
+    assert server.receive() is None
+
+
+def test_the_socket_is_private_and_goes_with_the_server(tmp_path: Path) -> None:
+    made = ControlServer(tmp_path)
+    path = tmp_path / "control"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    made.close()
+    assert not path.exists()
+
+
+def test_a_message_above_the_limit_closes_its_sender_and_harms_nobody_else(server: ControlServer) -> None:
+    context = zmq.Context()
+    bully = context.socket(zmq.DEALER)
+    bully.setsockopt(zmq.LINGER, 0)
+    bully.setsockopt(zmq.RECONNECT_IVL, -1)
+    bully.connect(server.endpoint)
+    bully.send(b"x" * (MAX_BYTES + 1))
+    client = ControlClient(server.endpoint, b"good")
+    client.send(Heartbeat())
+    assert next_of(server)[0] == b"good"
+    assert server.receive() is None
+    client.close()
+    bully.close()
+    context.term()
+
+
+def test_a_second_socket_with_a_workers_identity_takes_nothing_over(server: ControlServer) -> None:
+    first = ControlClient(server.endpoint, b"seg-0-abc")
+    first.send(Hello(pid=1))
+    next_of(server)
+    thief = ControlClient(server.endpoint, b"seg-0-abc")
+    thief.socket.setsockopt(zmq.LINGER, 0)
+    thief.send(Hello(pid=2))
+    server.send(b"seg-0-abc", Stop().pack())
+    assert first.receive(10) == Stop()
+    assert thief.receive(0.2) is None
+    assert server.receive() is None
+    first.close()
+    thief.close()
+
+
+def test_every_part_but_the_last_of_a_strange_message_is_ignored(server: ControlServer) -> None:
+    context = zmq.Context()
+    odd = context.socket(zmq.DEALER)
+    odd.setsockopt(zmq.LINGER, 0)
+    odd.connect(server.endpoint)
+    odd.send_multipart([b"a", b"b", b"c"])
+    assert next_of(server)[1] == b""
+    odd.close()
+    context.term()
+
+
+def test_identities_are_new_each_time_and_long() -> None:
+    made = {new_identity("seg", 0) for _ in range(1000)}
+    assert len(made) == 1000
+    assert all(len(one) >= 30 for one in made)
