@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from models import weights
 from models.base import Image, ModelError, ModelInfo
@@ -46,27 +47,32 @@ class Lama:
         return cv2.resize(result, (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[no-any-return]
 
     def warm_up(self) -> float:
-        """Run on a small crop, then on the largest; return the seconds of that."""
+        """Run on a small crop, then on the largest; return the seconds of that. What comes out is not judged."""
         seconds = 0.0
         for side in (128, round(MAX_PIXELS**0.5)):
             image, hole = np.full((side, side, 3), 127, np.uint8), np.zeros((side, side), np.uint8)
             hole[side // 4 : side // 2, side // 4 : side // 2] = 255
             started = time.perf_counter()
-            self.inpaint(image, hole)
+            self._forward(image, hole)
             seconds = time.perf_counter() - started
         return seconds
 
-    @torch.inference_mode()
     def _run(self, image: Image, hole: Image) -> Image:
+        result = self._forward(image, hole)
+        if not bool(torch.isfinite(result).all()):
+            raise FloatingPointError("LaMa's output is not finite")
+        picture = result.mul(255).round().clamp(0, 255).byte().flip(0).permute(1, 2, 0)
+        filled: Image = picture.contiguous().numpy()
+        return filled
+
+    @torch.inference_mode()
+    def _forward(self, image: Image, hole: Image) -> Tensor:
+        """Float RGB [3, h, w] on the processor, about 0..1, cut to the crop's own size."""
         height, width = hole.shape
         pixels = torch.from_numpy(_pad(image)).to(self._device).flip(2).permute(2, 0, 1)[None].float().div_(255)
         mask = torch.from_numpy(_pad(hole)).to(self._device)[None, None].ne(0).float()
-        result = self._model(pixels, mask)[0, :, :height, :width]
-        if not bool(torch.isfinite(result).all()):
-            raise FloatingPointError("LaMa's output is not finite")
-        picture = result.float().mul(255).round_().clamp_(0, 255).byte().flip(0).permute(1, 2, 0)
-        filled: Image = picture.contiguous().cpu().numpy()
-        return filled
+        result: Tensor = self._model(pixels, mask)[0, :, :height, :width]
+        return result.float().cpu()
 
 
 def _pad(picture: Image) -> Image:

@@ -1,0 +1,237 @@
+"""A world around a ledger: processes that touch memory, messages under way, deaths.
+
+It checks what really matters: that nobody sees a torn picture, or the same one twice, or another's, or waits in vain.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from pipeline.ledger import GrantTo, Ledger, StageRule, Verdict
+from tests.ledgers import check_sums
+
+TORN = -1
+Sent = tuple[int, int, int, Verdict, int]  # worker, slot, generation, verdict, pts
+
+
+@dataclass
+class Proc:
+    """One worker process: what it was granted, what it touches, what it has said that nobody has heard yet."""
+
+    number: int
+    stage: int
+    alive: bool = True
+    inbox: deque[GrantTo] = field(default_factory=deque)
+    touching: GrantTo | None = None
+    under_way: deque[Sent] = field(default_factory=deque)
+    owes: list[GrantTo] = field(default_factory=list)  # leases that have not ended
+
+
+@dataclass
+class World:
+    """`steal`: a supervisor that takes leases back from a silent worker without killing it first."""
+
+    rules: list[StageRule]
+    ledger: Ledger
+    steal: bool = False
+    procs: dict[int, Proc] = field(default_factory=dict)
+    memory: dict[tuple[int, int], int] = field(default_factory=dict)  # (slot, stage) -> pts of what it wrote there
+    said: deque[Sent] = field(default_factory=lambda: deque(maxlen=50))
+    accepted: dict[int, int] = field(default_factory=dict)  # pts -> index
+    rejected: int = 0
+    blank: set[int] = field(default_factory=set)
+    blames: Counter[int] = field(default_factory=Counter)
+    shown: set[tuple[int, int]] = field(default_factory=set)  # (sink, pts)
+    last: dict[int, int] = field(default_factory=dict)  # ordered stage -> index of its last commit
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._pts = itertools.count(1000)
+        names = [rule.name for rule in self.rules]
+        self.above: list[set[int]] = [set()]
+        for at, rule in enumerate(self.rules[1:], 1):
+            parent = at - 1 if rule.after is None else names.index(rule.after)
+            self.above.append(self.above[parent] | {parent})
+        self.sinks = [at for at in range(len(names)) if not any(at in above for above in self.above)]
+
+    # Processes
+
+    def spawn(self, stage: int) -> None:
+        """A new incarnation, where the supervisor knows of no other or the stage may have several."""
+        known = len(self.ledger.posts[stage].workers)
+        if known < (1 if self.rules[stage].ordered else 3):
+            proc = Proc(next(self._numbers), stage)
+            self.procs[proc.number] = proc
+            self.ledger.joined(stage, proc.number)
+
+    def staff(self) -> None:
+        """Every stage has at least one worker; those that are over are forgotten."""
+        for proc in list(self.procs.values()):
+            if not (proc.alive or proc.under_way or self._is_known(proc)):
+                del self.procs[proc.number]
+        for stage, post in enumerate(self.ledger.posts):
+            if not post.workers:
+                self.spawn(stage)
+
+    def _is_known(self, proc: Proc) -> bool:
+        return proc.number in self.ledger.posts[proc.stage].workers
+
+    def begin(self, proc: Proc) -> None:
+        """Take up the next granted frame: nobody else may be writing what it reads or writes."""
+        if not proc.alive or proc.touching or not proc.inbox:
+            return
+        given = proc.inbox.popleft()
+        if not given.blank:
+            for other in self.procs.values():
+                held = other.touching
+                if held and held.slot == given.slot and not held.blank:
+                    one, two = given.stage, held.stage
+                    assert one != two, "two workers hold a slot in the same stage"
+                    assert one not in self.above[two], "a worker writes what another one reads"
+                    assert two not in self.above[one], "a worker reads what another one writes"
+            self.memory[given.slot, given.stage] = TORN
+        proc.touching = given
+        self._look(given)
+
+    def end(self, proc: Proc, verdict: Verdict = Verdict.DONE) -> None:
+        """Let go of the frame and say so."""
+        given = proc.touching
+        if given is None:
+            return
+        self._look(given)
+        pts = given.pts if given.stage else next(self._pts)
+        if verdict is Verdict.DONE and not given.blank:
+            self.memory[given.slot, given.stage] = pts
+        proc.touching = None
+        proc.under_way.append((proc.number, given.slot, given.generation, verdict, pts))
+
+    def _look(self, given: GrantTo) -> None:
+        if not given.blank:
+            for above in self.above[given.stage]:
+                assert self.memory.get((given.slot, above)) == given.pts, "a worker sees what is not its frame"
+
+    def kill(self, proc: Proc) -> None:
+        proc.alive, proc.touching = False, None
+        proc.inbox.clear()
+
+    # The supervisor
+
+    def confirm(self, proc: Proc) -> None:
+        """A dead process is seen to be dead. What it had said may come even later."""
+        if not proc.alive:
+            self._bury(proc)
+
+    def silence(self, proc: Proc) -> None:
+        """A worker says nothing: it is killed, and only when it is dead its leases end."""
+        if not self.steal:
+            self.kill(proc)
+        self._bury(proc)
+
+    def _bury(self, proc: Proc) -> None:
+        if not self._is_known(proc):
+            return
+        if proc.owes and proc.stage:
+            self._blame(proc.owes[0].pts)
+        proc.owes.clear()
+        self.ledger.died(proc.number)
+
+    def _blame(self, pts: int) -> None:
+        self.blames[pts] += 1
+        if self.blames[pts] >= self.ledger.max_tries:
+            self.blank.add(pts)
+
+    def deliver(self, proc: Proc) -> None:
+        """The oldest message under way arrives."""
+        if proc.under_way:
+            message = proc.under_way.popleft()
+            self.said.append(message)
+            self.hear(message)
+
+    def hear(self, message: Sent) -> None:
+        number, slot, generation, verdict, pts = message
+        lease = self.ledger.committed(number, slot, generation, verdict, pts)
+        if lease is None:
+            return
+        owes = self.procs[number].owes
+        owes[:] = [given for given in owes if (given.slot, given.generation) != (slot, generation)]
+        if lease.stage == 0:
+            self._heard_source(verdict, pts)
+        elif verdict is Verdict.FAILED:
+            self.blank.add(pts)
+        elif verdict is Verdict.DONE:
+            self._heard_done(lease.stage, pts)
+
+    def _heard_source(self, verdict: Verdict, pts: int) -> None:
+        if verdict is Verdict.DONE:
+            self.accepted[pts] = self.ledger.accepted - 1
+        elif verdict is not Verdict.RETURNED:
+            self.rejected += 1
+
+    def _heard_done(self, stage: int, pts: int) -> None:
+        if self.rules[stage].ordered:
+            assert self.accepted[pts] > self.last.get(stage, -1), "an ordered stage did frames out of order"
+            self.last[stage] = self.accepted[pts]
+        if stage in self.sinks:
+            assert (stage, pts) not in self.shown, "a sink had the same frame twice"
+            self.shown.add((stage, pts))
+
+    def grant(self) -> None:
+        for given in self.ledger.grants():
+            proc = self.procs[given.worker]
+            proc.owes.append(given)
+            if proc.alive:
+                proc.inbox.append(given)
+            if given.stage:
+                assert given.index == self.accepted[given.pts]
+                assert given.blank == (given.pts in self.blank), "blank, or not, without reason"
+        self._check_nobody_waits_in_vain()
+
+    def _check_nobody_waits_in_vain(self) -> None:
+        ledger = self.ledger
+        for at, post in enumerate(ledger.posts):
+            if not post.workers or min(map(len, post.workers.values())) >= post.rule.credits:
+                continue
+            if at == 0 and ledger.intake_open:
+                assert not ledger.free, "a slot is free and the source waits"
+                if ledger.on_full == "drop_oldest":
+                    assert all(ledger.slots[slot].leases for slot in ledger.live.values()), "a live source waits"
+            elif at and not post.rule.ordered:
+                assert not post.ready, "a frame and a worker wait for each other"
+
+    # The whole
+
+    def check(self) -> None:
+        check_sums(self.ledger)
+        assert self.ledger.accepted == len(self.accepted) + self.rejected
+
+    def drain(self) -> None:
+        """Everybody does what they ought to: the run must come to its end, and every frame to its fate."""
+        self.ledger.close_intake()
+        for _ in range(5 + 2 * len(self.rules) * len(self.ledger.slots)):
+            for proc in list(self.procs.values()):
+                self._finish(proc)
+            self.staff()
+            self.grant()
+            self.check()
+        assert self.ledger.idle, "frames stay under way for ever"
+        assert sorted(self.ledger.free) == list(range(len(self.ledger.slots)))
+        self._check_fates()
+
+    def _finish(self, proc: Proc) -> None:
+        self.confirm(proc)
+        self.begin(proc)
+        self.end(proc, Verdict.DONE if proc.stage else Verdict.RETURNED)
+        while proc.under_way:
+            self.deliver(proc)
+
+    def _check_fates(self) -> None:
+        fates, seen = self.ledger.fates, {pts for _, pts in self.shown}
+        assert fates["output"] == len(seen - self.blank)
+        assert fates["blanked"] == len(seen & self.blank)
+        assert fates["rejected"] == self.rejected
+        assert fates["dropped"] == len(self.accepted) - len(seen)
+        if self.ledger.on_full == "block":
+            hopeless = [pts for pts, times in self.blames.items() if times >= 2 * self.ledger.max_tries]
+            assert fates["dropped"] <= len(hopeless), "a frame is lost"

@@ -1,0 +1,152 @@
+"""The stage Inpainting: what is left of the holes is invented, all else is passed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.base import ModelInfo
+from pipeline.errors import SetupError
+from pipeline.frame import Frame, FrameSpec
+from stages.inpainting import Inpainting
+from stages.inpainting.fill import SPECK
+from tests.frames import blank_frame, scenery
+from tests.test_inpainters import Broken, Mean, script
+
+SPEC = FrameSpec(width=320, height=200)
+
+
+@pytest.fixture(autouse=True)
+def no_lama(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CLEANPLATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("LAMA_MODEL", raising=False)
+
+
+class Painter:
+    """Paints everything green and remembers what it was asked for."""
+
+    info = ModelInfo("painter")
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def inpaint(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        self.shapes.append(hole.shape)
+        return np.full_like(image, (0, 255, 0))
+
+    def warm_up(self) -> float:
+        return 0.0
+
+
+def ready(**fields: object) -> Inpainting:
+    stage = Inpainting(**fields)
+    stage.setup(SPEC)
+    return stage
+
+
+def with_hole(*boxes: tuple[int, int, int, int]) -> Frame:
+    """A frame whose mask is all rest: boxes of y, x, height, width."""
+    frame = blank_frame(SPEC)
+    frame.filled[:] = scenery(SPEC.height, SPEC.width)
+    frame.clean[:] = 99
+    for y, x, tall, wide in boxes:
+        frame.mask[y : y + tall, x : x + wide] = 255
+    frame.rest[:] = frame.mask
+    for name in Inpainting.reads:
+        frame.planes[name].flags.writeable = False
+    return frame
+
+
+def test_a_frame_without_a_rest_is_passed_on_unchanged() -> None:
+    frame = with_hole()
+    ready().process(frame)
+    assert np.array_equal(frame.clean, frame.filled)
+
+
+def test_only_the_rest_is_invented() -> None:
+    stage, frame = ready(), with_hole((40, 40, 60, 50), (150, 280, 30, 30))
+    stage._inpainter = Painter()
+    stage.process(frame)
+    outside = frame.rest == 0
+    assert np.array_equal(frame.clean[outside], frame.filled[outside])
+    assert (frame.clean[60, 60] == (0, 255, 0)).all()
+    assert (frame.clean[165, 295] == (0, 255, 0)).all()
+
+
+def test_each_hole_is_seen_with_its_context_only() -> None:
+    stage, frame = ready(margin=16), with_hole((40, 40, 60, 50), (150, 270, 20, 20))
+    stage._inpainter = painter = Painter()
+    stage.process(frame)
+    assert painter.shapes == [(92, 82), (52, 52)]
+
+
+def test_towards_the_real_picture_there_is_a_seam_and_towards_the_plate_there_is_none() -> None:
+    stage, frame = ready(), with_hole((40, 40, 60, 60))
+    frame.rest.flags.writeable = frame.filled.flags.writeable = True
+    frame.rest[:, :70] = 0  # the plate knew the left part
+    frame.filled[:] = 0
+    stage._inpainter = Painter()
+    stage.process(frame)
+    assert frame.clean[70, 96:102, 1].tolist() == [255, 255, 170, 85, 0, 0]
+    assert frame.clean[70, 66:74, 1].tolist() == [0, 0, 0, 0, 255, 255, 255, 255]
+
+
+def test_telea_takes_over_where_an_answer_is_not_finite(tmp_path: Path) -> None:
+    stage = ready(model="lama", weights=script(Broken(), tmp_path / "broken.pt"))
+    frame = with_hole((40, 40, 60, 50))
+    stage.process(frame)
+    assert stage.context.counts["nan_fallback"] == 1
+    telea = ready(model="telea")
+    other = with_hole((40, 40, 60, 50))
+    telea.process(other)
+    assert np.array_equal(frame.clean, other.clean)
+
+
+def test_speckles_are_not_worth_a_network() -> None:
+    stage, frame = ready(), with_hole((40, 40, 1, SPECK - 1))
+    stage._inpainter = painter = Painter()
+    stage.process(frame)
+    assert painter.shapes == []
+
+
+def test_auto_takes_lama_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMA_MODEL", script(Mean(), tmp_path / "lama.pt"))
+    stage = ready()
+    assert [facts["name"] for facts in stage.context.models] == ["big-lama"]
+    assert stage.context.notes == []
+    frame = with_hole((40, 40, 61, 53))
+    stage.process(frame)
+    assert frame.clean[45:95, 45:88].std(axis=(0, 1)).max() < 0.01  # one mean colour
+
+
+def test_auto_without_lama_says_once_that_it_is_telea() -> None:
+    stage = ready()
+    assert [facts["name"] for facts in stage.context.models] == ["telea"]
+    assert len(stage.context.notes) == 1
+    assert "telea" in stage.context.notes[0]
+    assert "LAMA_MODEL" in stage.context.notes[0]
+
+
+def test_lama_by_name_without_its_weights_is_an_error_in_one_line() -> None:
+    with pytest.raises(SetupError, match=r"big-lama: no file .*big-lama\.pt") as caught:
+        ready(model="lama")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["auto", "lama"])
+def test_weights_that_are_not_there_are_an_error_even_for_auto(model: str) -> None:
+    with pytest.raises(SetupError, match=r"/no/such\.pt is not a file"):
+        ready(model=model, weights="/no/such.pt")
+
+
+def test_an_unknown_model_is_answered_with_close_matches() -> None:
+    with pytest.raises(SetupError, match="did you mean 'telea'"):
+        ready(model="tela")
+
+
+def test_a_frame_that_is_all_hole_is_filled() -> None:
+    frame = with_hole((0, 0, SPEC.height, SPEC.width))
+    ready(model="telea").process(frame)
+    assert frame.clean.shape == (200, 320, 3)

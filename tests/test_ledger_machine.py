@@ -1,0 +1,245 @@
+"""The ledger under every mixture of work, death, replay and nonsense; and proof that this test would see it break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from pipeline.ledger import Lease, Ledger, StageRule, Verdict
+from tests.ledger_world import Proc, World
+from tests.ledgers import FORK, line
+
+TREES: list[list[StageRule]] = [
+    line("a"),
+    line("a", "b", ordered=("b",), credits=2),
+    FORK,
+    [*FORK, StageRule("b", after="left", credits=2), StageRule("b out", ordered=True)],
+]
+PICK = st.integers(0, 10_000)
+SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=60, print_blob=True)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Chooses what happens next; the world knows what must hold."""
+
+    make: ClassVar[type[Ledger]] = Ledger
+    steal: ClassVar[bool] = False
+    world: World
+
+    @initialize(
+        tree=st.sampled_from(TREES),
+        slots=st.integers(1, 5),
+        on_full=st.sampled_from(["block", "drop_oldest"]),
+        max_tries=st.integers(1, 3),
+        generation=st.sampled_from([0, (1 << 32) - 3]),
+    )
+    def begin(self, tree: list[StageRule], slots: int, on_full: Any, max_tries: int, generation: int) -> None:
+        ledger = self.make(tree, slots, on_full=on_full, max_tries=max_tries)
+        for slot in ledger.slots:
+            slot.generation = generation
+        self.world = World(tree, ledger, self.steal)
+        self.world.staff()
+
+    def some(self, pick: int, able: Callable[[Proc], object] = lambda _: True) -> list[Proc]:
+        """One of the processes that can do it, in a list; or none."""
+        procs = [proc for proc in self.world.procs.values() if able(proc)]
+        return [procs[pick % len(procs)]] if procs else []
+
+    @rule()
+    def staff(self) -> None:
+        self.world.staff()
+
+    @rule(pick=PICK)
+    def spawn(self, pick: int) -> None:
+        self.world.spawn(pick % len(self.world.rules))
+
+    @rule()
+    def grant(self) -> None:
+        self.world.grant()
+
+    @rule(who=st.integers(1, 1023))
+    def several_work(self, who: int) -> None:
+        for at, proc in enumerate(list(self.world.procs.values())):
+            if who >> at % 10 & 1:
+                self.world.begin(proc)
+                self.world.end(proc)
+                self.world.deliver(proc)
+        self.world.grant()
+
+    @rule(pick=PICK)
+    def take_up(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: proc.inbox and not proc.touching):
+            self.world.begin(proc)
+
+    @rule(pick=PICK)
+    def commit(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: proc.touching):
+            self.world.end(proc)
+
+    @rule(pick=PICK)
+    def fail(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: proc.touching and proc.stage not in (0, *self.world.sinks)):
+            self.world.end(proc, Verdict.FAILED)
+
+    @rule(pick=PICK)
+    def reject(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: proc.touching and proc.stage == 0):
+            self.world.end(proc, Verdict.REJECTED)
+
+    @rule(pick=PICK)
+    def deliver(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: proc.under_way):
+            self.world.deliver(proc)
+
+    @rule(pick=PICK)
+    def kill(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: proc.alive):
+            self.world.kill(proc)
+
+    @rule(pick=PICK)
+    def confirm_death(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: not proc.alive):
+            self.world.confirm(proc)
+
+    @rule(pick=PICK)
+    def silence(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: proc.alive):
+            self.world.silence(proc)
+
+    @rule(pick=PICK)
+    def replay_old(self, pick: int) -> None:
+        if self.world.said:
+            self.world.hear(self.world.said[pick % len(self.world.said)])
+
+    @rule(pick=PICK, near=st.integers(-2, 2), slot=st.integers(-1, 6), verdict=st.sampled_from(Verdict))
+    def garbage(self, pick: int, near: int, slot: int, verdict: Verdict) -> None:
+        """Somebody's lease in somebody else's name, or a generation that is not the right one."""
+        world, (proc,) = self.world, self.some(pick)
+        leases = [lease for s in world.ledger.slots for lease in s.leases.values()]
+        if leases and slot % 2:
+            lease = leases[pick % len(leases)]
+            slot, near = lease.slot, lease.generation + near
+        if not any((given.slot, given.generation) == (slot, near) for given in proc.owes):
+            world.hear((proc.number, slot, near, verdict, 0))
+
+    @invariant()
+    def all_adds_up(self) -> None:
+        self.world.check()
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.drain()
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(SETTINGS, max_examples=300)
+
+
+class NoGenerationCheck(Ledger):
+    def _lease(self, worker: int, slot: int, generation: int) -> Lease | None:
+        held = [lease for lease in self.held(worker) if lease.slot == slot]
+        return held[0] if held else None
+
+
+class NoIncarnationCheck(Ledger):
+    def _lease(self, worker: int, slot: int, generation: int) -> Lease | None:
+        leases = self.slots[slot].leases.values() if 0 <= slot < len(self.slots) else ()
+        return next((lease for lease in leases if lease.generation == generation), None)
+
+
+class LosesTheLeasesOfTheDead(Ledger):
+    def died(self, worker: int) -> list[int]:
+        if worker in self._post_of:
+            del self.posts[self._post_of.pop(worker)].workers[worker]
+        return []
+
+
+class BlamesNobody(Ledger):
+    def _give_back(self, lease: Lease, *, blame: bool) -> bool:
+        return super()._give_back(lease, blame=False)
+
+
+class BlamesEveryFrame(Ledger):
+    def _give_back(self, lease: Lease, *, blame: bool) -> bool:
+        return super()._give_back(lease, blame=True)
+
+
+class NeverGoesBack(Ledger):
+    def _give_back(self, lease: Lease, *, blame: bool) -> bool:
+        cursor = self.posts[lease.stage].cursor
+        blanked = super()._give_back(lease, blame=blame)
+        self.posts[lease.stage].cursor = cursor
+        return blanked
+
+
+class FreesWhatIsStillHeld(Ledger):
+    def _settle(self, number: int) -> None:
+        if not self.slots[number].todo:
+            self.slots[number].leases.clear()
+        super()._settle(number)
+
+
+class ForgetsToSettleABlank(Ledger):
+    def _fail(self, number: int, stage: int) -> None:
+        slot = self.slots[number]
+        slot.todo.discard(stage)
+        if slot.todo or slot.leases:
+            self._make_blank(number)
+
+
+class JumpsOverFramesUnderWay(Ledger):
+    def _in_order(self, stage: int) -> int | None:
+        return self._any(stage)
+
+
+class DropsInOneBranchOnly(Ledger):
+    def _drop_everywhere(self, number: int) -> None:
+        self._drop(number, min(self.slots[number].todo))
+
+
+class CountsGenerationsAnew(Ledger):
+    def _release(self, number: int) -> None:
+        super()._release(number)
+        self.slots[number].generation = 0
+
+
+class ShowsFailedFrames(Ledger):
+    def _fail(self, number: int, stage: int) -> None:
+        self._pass_on(number, stage)
+
+
+MUTANTS = [
+    NoGenerationCheck,
+    NoIncarnationCheck,
+    LosesTheLeasesOfTheDead,
+    BlamesNobody,
+    BlamesEveryFrame,
+    NeverGoesBack,
+    FreesWhatIsStillHeld,
+    ForgetsToSettleABlank,
+    JumpsOverFramesUnderWay,
+    DropsInOneBranchOnly,
+    CountsGenerationsAnew,
+    ShowsFailedFrames,
+]
+HUNT = settings(
+    SETTINGS, max_examples=1500, phases=(Phase.generate,), database=None, derandomize=True, report_multiple_bugs=False
+)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_broken_ledger_is_found_out(mutant: type[Ledger]) -> None:
+    machine = type("Broken", (LedgerMachine,), {"make": mutant})
+    with pytest.raises((AssertionError, KeyError, ValueError)):
+        run_state_machine_as_test(machine, settings=HUNT)
+
+
+def test_a_supervisor_that_takes_leases_back_from_the_living_is_found_out() -> None:
+    machine = type("Thief", (LedgerMachine,), {"steal": True})
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=HUNT)
