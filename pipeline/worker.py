@@ -169,6 +169,7 @@ class Worker:
         verdict = self._step(frame)
         busy = time.perf_counter_ns() - begun
         fault_point(self._name, "before_commit", grant.index)
+        self._desk.tell()  # before the commit: what was counted over a frame is known when the frame is
         self._client.send(Commit(grant.slot, grant.generation, verdict, frame.pts, frame.duration, busy))
         fault_point(self._name, "committed", grant.index)
         if verdict is Verdict.RETURNED:

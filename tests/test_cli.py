@@ -117,9 +117,10 @@ def test_quiet_says_nothing_and_the_summary_is_readable(tmp_path: Path) -> None:
     assert "invert" in text
 
 
-def test_a_report_that_cannot_be_written_is_said_before_anything_runs_or_at_the_end(tmp_path: Path) -> None:
+def test_a_report_that_could_not_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
     ended = Run(tmp_path, toy(tmp_path), "--report", str(tmp_path / "nowhere" / "r.json")).end()
-    assert ended.code == 4
+    assert ended.code == 2
+    assert not (tmp_path / "out.txt").exists()
     assert "nowhere" in ended.stderr
     assert "Traceback" not in ended.stderr
 
@@ -154,3 +155,17 @@ def test_the_version_is_that_of_the_package() -> None:
         f"[{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
         or "[Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
     )
+
+
+def test_init_writes_a_file_that_is_valid_and_never_replaces_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    assert cleanplate("init", "--output", str(path)).returncode == 0
+    text = path.read_text()
+    assert "classes: [person]" in text
+    assert "# confidence: 0.25" in text
+    plan = load_config(str(path), given="in.mp4", wanted="out.mp4")
+    assert [built.name for built in plan.stages] == ["ingest", "segmentation", "plate", "inpainting", "output"]
+    everything = text.replace("# with:", "with:").replace("      # ", "      ")
+    path.write_text(everything)
+    assert load_config(str(path), given="in.mp4", wanted="out.mp4").stages[1].options["confidence"] == 0.25
+    assert "exists" in refused("init", "--output", str(path))

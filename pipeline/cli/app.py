@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import check, doctor, models, ps, run, samples, schema
+from pipeline.cli import check, doctor, init, models, ps, run, samples, schema
 from pipeline.errors import CleanplateError
 
 EPILOG = (
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command("run", help=run.HELP)(run.run)
 app.command("check", help=check.HELP)(check.check)
+app.command("init", help=init.HELP)(init.init)
 app.command("ps", help=ps.PS_HELP)(ps.ps)
 app.command("stop", help=ps.STOP_HELP)(ps.stop)
 app.command("schema", help=schema.HELP)(schema.schema)
@@ -57,7 +58,7 @@ def run_app() -> None:
             raise
         print(f"cleanplate: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except Exception as error:  # noqa: BLE001 - the last stop before the user
+    except Exception as error:
         if "--debug" in sys.argv:
             raise
         print(f"cleanplate: internal error: {type(error).__name__}: {error}; more with --debug", file=sys.stderr)

@@ -42,8 +42,9 @@ def run(
     plan = load_config(config, sets=sets or (), given=input, wanted=output)
     if no_clobber and output and Path(output).exists():
         raise ConfigError(f"--no-clobber: {output} exists")
-    total = frames
-    with Progress(quiet=quiet, total=total) as progress:
+    if report and not report.absolute().parent.is_dir():
+        raise ConfigError(f"--report {report}: there is no folder {report.parent}")
+    with Progress(quiet=quiet, total=frames) as progress:
         result = run_plan(
             plan,
             name=name,
