@@ -33,7 +33,7 @@ class Letterbox:
 
     @classmethod
     def fit(cls, height: int, width: int, size: int = 640) -> Letterbox:
-        """The long side becomes `size`, the short one is padded on both ends to the next multiple of 32, at least 64."""
+        """The long side becomes `size`; the short is padded at both ends to the next multiple of 32, at least 64."""
         ratio = size / max(height, width)
         inner_width, inner_height = max(1, round(width * ratio)), max(1, round(height * ratio))
         out_width, out_height = (max(LEAST, -(-side // STEP) * STEP) for side in (inner_width, inner_height))

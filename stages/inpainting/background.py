@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.frame import Arrays, Image
+from stages.box import tight_box
 
 MAX_VOTES = 60  # frames by which a colour must be contradicted after having been seen for long
 PROVEN = 2  # frames for which a colour must have been seen before it is shown
@@ -67,14 +68,19 @@ class Background:
         """Set `out` to 255 where the hole `mask` can be filled; what it cannot fill is forgotten.
 
         That is where a colour is proven, and where a single noisy pixel, seen once, lies between proven ones."""
-        votes, scratch = after["votes"], self._alike
-        cv2.compare(votes, PROVEN, cv2.CMP_GE, dst=out)
-        cv2.morphologyEx(out, cv2.MORPH_CLOSE, _SQUARE, dst=out)
-        cv2.min(out, mask, dst=out)
+        out[:] = 0
+        hole = tight_box(mask)
+        if hole is None:
+            return
+        area = hole.grown(2, *mask.shape)  # two more, so that the closing sees what is around
+        votes, shown, hidden, scratch = (area.of(plane) for plane in (after["votes"], out, mask, self._alike))
+        cv2.compare(votes, PROVEN, cv2.CMP_GE, dst=shown)
+        cv2.morphologyEx(shown, cv2.MORPH_CLOSE, _SQUARE, dst=shown)
+        cv2.min(shown, hidden, dst=shown)
         cv2.compare(votes, 0, cv2.CMP_GT, dst=scratch)
-        cv2.bitwise_and(out, scratch, dst=out)
-        cv2.subtract(mask, out, dst=scratch)
-        cv2.copyTo(self._none, scratch, votes)
+        cv2.bitwise_and(shown, scratch, dst=shown)
+        cv2.subtract(hidden, shown, dst=scratch)
+        cv2.copyTo(area.of(self._none), scratch, votes)
 
     def _vote(self, votes: Image, free: Image, new_votes: Image, rows: slice) -> None:
         """Count, and set `_adopted` where the picture's own colour has to be taken over."""

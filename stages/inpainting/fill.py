@@ -13,7 +13,8 @@ from models.registry import load_inpainter
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import Transform
-from stages.inpainting.holes import Box, find_crops
+from stages.box import Box
+from stages.inpainting.holes import find_crops
 from stages.inpainting.seam import Seam
 
 SPECK = 64  # pixels: a smaller hole is not worth a network

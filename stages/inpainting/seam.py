@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from pipeline.frame import Image
+from stages.box import tight_box
 
 WIDTH = 2  # pixels; the share of the real picture falls from 2/3 to 1/3 to 0
 _SQUARE = np.ones((3, 3), np.uint8)
@@ -21,19 +22,18 @@ class Seam:
     def blend(self, result: Image, real: Image, mask: Image, where: Image) -> None:
         """Mix `real` into `result` (both [h, w, 3]) on the rings of pixels just inside `mask`, but only `where` (both
         [h, w], 0 or 255; no larger than the frame). The edge of the picture is no edge of the mask."""
-        x, y, width, height = cv2.boundingRect(mask)
-        if not width:
+        tight = tight_box(mask)
+        if tight is None:
             return
-        # One pixel more on every side, so that the erosion sees where the mask ends.
-        area = np.s_[max(0, y - 1) : y + height + 1, max(0, x - 1) : x + width + 1]
-        edge, within = mask[area], where[area]
+        area = tight.grown(1, *mask.shape)  # one more, so that the erosion sees where the mask ends
+        edge, within = area.of(mask), area.of(where)
         ring = self._ring[: edge.shape[0], : edge.shape[1]]
         for step, buffer in enumerate(self._inner, 1):
             inner = buffer[: edge.shape[0], : edge.shape[1]]
             cv2.erode(edge, _SQUARE, dst=inner)
             cv2.subtract(edge, inner, dst=ring)
             cv2.bitwise_and(ring, within, dst=ring)
-            _mix(result[area], real[area], ring, 1 - step / (WIDTH + 1))
+            _mix(area.of(result), area.of(real), ring, 1 - step / (WIDTH + 1))
             edge = inner
 
 

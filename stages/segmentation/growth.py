@@ -7,6 +7,7 @@ import math
 import cv2
 
 from pipeline.frame import Image
+from stages.box import tight_box
 
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _CORNER = math.sqrt(2) - 1  # of a regular octagon: half an edge against the inner radius
@@ -18,12 +19,10 @@ def grow_mask(mask: Image, pixels: int) -> None:
     A square of `squares` steps and a diamond of the rest make the octagon: two fast dilations instead of one with a
     large kernel. No pixel farther than `pixels` in x or in y from the mask is set.
     """
-    if pixels == 0:
+    box = tight_box(mask)
+    if pixels == 0 or box is None:
         return
-    x, y, width, height = cv2.boundingRect(mask)
-    if not width:
-        return
-    view = mask[max(0, y - pixels) : y + height + pixels, max(0, x - pixels) : x + width + pixels]
+    view = box.grown(pixels, *mask.shape).of(mask)
     squares = math.ceil(pixels * _CORNER)
     square = cv2.getStructuringElement(cv2.MORPH_RECT, (2 * squares + 1, 2 * squares + 1))
     grown = cv2.dilate(view, square)
