@@ -1,7 +1,7 @@
 """How long does a frame take from one stage's done to the next one's start, in memcpys of that frame?
 
-`python -m benchmarks.transport [--rounds 5]` runs the real runtime with stages that do nothing, sizes interleaved, and a
-multiprocessing.Queue that carries the same frames beside it.
+`python -m benchmarks.transport [--rounds 5]` runs the real runtime with stages that do nothing, sizes interleaved, and
+a multiprocessing.Queue that carries the same frames beside it.
 """
 
 from __future__ import annotations

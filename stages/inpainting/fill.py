@@ -72,5 +72,7 @@ class Inpainting(Transform):
         except ModelError as error:
             if self.model != "auto" or self.weights:
                 raise SetupError(str(error)) from error
-            self.context.note(f"inpainting with telea: {error}")
+            self.context.note(
+                "inpainting with telea, a classical method: lama's weights are not here (`cleanplate models list`)"
+            )
             return self._fallback

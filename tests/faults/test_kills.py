@@ -60,7 +60,7 @@ def test_a_frame_that_always_kills_goes_out_blank_and_the_budget_is_untouched(tm
     assert ended.frames["blanked"] == 1
     assert [line[0] for line in run.lines() if line[2]] == [20]
     assert len(run.lines()) == 60
-    # One more where the commit of frame 19 died with the first worker: then 19 is blamed for that death, and done again.
+    # One more where the commit of frame 19 died with the first worker: then 19 is blamed for that, and done again.
     assert ended.report["stages"]["invert"]["restarts"] in (3, 4)
 
 
