@@ -18,6 +18,7 @@ from pipeline.reading import close_match, explain, read_yaml
 from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
 
 OnError = Literal["blank", "stop"]
+NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"  # of a pipeline, and of a run
 
 
 class _Strict(BaseModel):
@@ -46,7 +47,7 @@ class StageConfig(_Strict):
 class PipelineConfig(_Strict):
     """A pipeline: its stages in order, and what holds for all of them."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")
+    name: str = Field(pattern=NAME)
     stages: tuple[StageConfig, ...] = Field(min_length=2, max_length=32)
     slots: int | None = Field(default=None, ge=2, le=1024, description="frames under way; chosen by default")
     on_full: Literal["block", "drop_oldest"] | None = Field(

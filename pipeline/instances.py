@@ -9,14 +9,20 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
+import struct
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.config import state_dir
+from pipeline.config import NAME, state_dir
 from pipeline.errors import ConfigError
+
+OUTPUTS = "outputs"  # the folder of the locks of what is being written
+GONE = ".gone-"  # what a folder is called while it is being removed
 
 
 @dataclass(frozen=True)
@@ -31,26 +37,51 @@ class Instance:
     started: str
 
 
+def _flock(kind: int) -> bytes:
+    """A `struct flock` over the whole file."""
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
+
+
 def _lock(path: Path) -> int | None:
     """A descriptor that holds the lock of this file until it is closed; None where another holds it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    while True:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:  # its folder has just been removed
+            continue
+        try:
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _flock(fcntl.F_WRLCK))
+            held = True
+        except BlockingIOError:
+            held = False
+        if _is_same(fd, path):
+            break
+        os.close(fd)  # its last holder has just removed it: what stands there now is another file
+    if not held:
         os.close(fd)
-        return None
-    return fd
+    return fd if held else None
+
+
+def _is_same(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody alive holds the lock."""
-    if not path.exists():
+    """Whether somebody alive holds the lock. Asking takes nothing, so it can be in nobody's way."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
-    fd = _lock(path)
-    if fd is None:
-        return True
-    os.close(fd)
-    return False
+    try:
+        answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _flock(fcntl.F_WRLCK))
+    finally:
+        os.close(fd)
+    kind: int = struct.unpack_from("h", answer)[0]
+    return kind != fcntl.F_UNLCK
 
 
 def private_dir(path: Path) -> Path:
@@ -69,6 +100,8 @@ def claim(
     """Be a running pipeline: its name, its folder, and its outputs are nobody else's until the end.
 
     Raises ConfigError where the wanted name or an output is in use."""
+    if name is not None and not re.fullmatch(NAME, name):
+        raise ConfigError(f"--name {name!r}: small letters, digits, - and _, at most 48")
     root = private_dir(state_dir())
     sweep(root)
     with ExitStack() as held:
@@ -76,7 +109,9 @@ def claim(
             _claim_output(held, root, output)
         folder = _claim_name(held, root, name or config, exact=name is not None)
         instance = Instance(folder.name, os.getpid(), config, given, ", ".join(outputs), started)
-        (folder / "info.json").write_text(json.dumps(asdict(instance)))
+        fresh = folder / "info"
+        fresh.write_text(json.dumps(asdict(instance)))
+        fresh.replace(folder / "info.json")
         yield instance, folder
 
 
@@ -84,7 +119,7 @@ def _claim_output(held: ExitStack, root: Path, output: str) -> None:
     if "://" in output:
         return
     digest = hashlib.sha256(os.path.realpath(output).encode(errors="surrogateescape")).hexdigest()[:24]
-    path = private_dir(root / "outputs") / digest
+    path = private_dir(root / OUTPUTS) / digest
     fd = _lock(path)
     if fd is None:
         raise ConfigError(f"another run is writing {output}")
@@ -93,13 +128,14 @@ def _claim_output(held: ExitStack, root: Path, output: str) -> None:
 
 
 def _claim_name(held: ExitStack, root: Path, name: str, *, exact: bool) -> Path:
+    if name == OUTPUTS:
+        raise ConfigError(f"a run cannot be called {name!r}")
     for number in range(1, 1000):
         folder = root / (name if number == 1 else f"{name}-{number}")
-        folder.mkdir(mode=0o700, exist_ok=True)
         fd = _lock(folder / "lock")
         if fd is not None:
             held.callback(os.close, fd)
-            held.callback(shutil.rmtree, folder, ignore_errors=True)
+            held.callback(_remove, folder)
             return folder
         if exact:
             raise ConfigError(f"--name {name}: a run of that name is going on; see `cleanplate ps`")
@@ -111,9 +147,9 @@ def running() -> list[Instance]:
     root = state_dir()
     found: list[Instance] = []
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
-        info = folder / "info.json"
-        if info.is_file() and is_locked(folder / "lock"):
-            found.append(Instance(**json.loads(info.read_text())))
+        if is_locked(folder / "lock"):
+            with suppress(FileNotFoundError):  # it has only just begun, or ended
+                found.append(Instance(**json.loads((folder / "info.json").read_text())))
     return found
 
 
@@ -124,6 +160,16 @@ def lock_of(name: str) -> Path:
 def sweep(root: Path) -> None:
     """Remove the folders of runs that were killed."""
     for folder in root.iterdir():
-        lock = folder / "lock"
-        if folder.is_dir() and lock.exists() and not is_locked(lock):
+        if folder.name.startswith(GONE):
             shutil.rmtree(folder, ignore_errors=True)
+        elif (folder / "lock").exists() and (fd := _lock(folder / "lock")) is not None:
+            _remove(folder)
+            os.close(fd)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder whose lock is held; whoever wants its name makes a new one meanwhile."""
+    gone = folder.with_name(GONE + secrets.token_hex(8))
+    with suppress(FileNotFoundError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
