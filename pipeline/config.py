@@ -12,9 +12,9 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ConfigError
-from pipeline.frame import FrameSpec
+from pipeline.frame import STANDARD_PLANES, FrameSpec
 from pipeline.importer import load_class
-from pipeline.reading import close_match, explain, read_yaml
+from pipeline.reading import close_match, explain, printable, read_value, read_yaml
 from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
 
 OnError = Literal["blank", "stop"]
@@ -22,13 +22,13 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"  # of a pipeline, and of a run
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class RestartPolicy(_Strict):
     """How often a stage may die before it has done anything, until the run is given up."""
 
-    max_restarts: int = Field(default=3, ge=0, description="deaths before a first frame that are forgiven")
+    max_restarts: int = Field(default=3, ge=0, strict=True, description="deaths before a first frame that are forgiven")
     within_s: float = Field(default=60.0, gt=0, description="seconds over which they are counted")
 
 
@@ -36,9 +36,9 @@ class StageConfig(_Strict):
     """One step of a pipeline: the class that does it, and that class's own fields under `with`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
-    uses: str = Field(pattern=r"^[\w.]+:\w+$", description="module:Class")
+    uses: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="module:Class")
     options: dict[str, Any] = Field(default_factory=dict, alias="with")
-    workers: int = Field(default=1, ge=1, le=64)
+    workers: int = Field(default=1, ge=1, le=64, strict=True)
     after: str | None = Field(default=None, description="the stage it follows; the one above by default")
     restart: RestartPolicy = RestartPolicy()
     on_error: OnError | None = Field(default=None, description="overrides the pipeline's own")
@@ -49,11 +49,13 @@ class PipelineConfig(_Strict):
 
     name: str = Field(pattern=NAME)
     stages: tuple[StageConfig, ...] = Field(min_length=2, max_length=32)
-    slots: int | None = Field(default=None, ge=2, le=1024, description="frames under way; chosen by default")
+    slots: int | None = Field(
+        default=None, ge=2, le=1024, strict=True, description="frames under way; chosen by default"
+    )
     on_full: Literal["block", "drop_oldest"] | None = Field(
         default=None, description="block for files, drop_oldest for live sources by default"
     )
-    max_tries: int = Field(default=3, ge=1, description="deaths over one frame until it goes out blank")
+    max_tries: int = Field(default=3, ge=1, strict=True, description="deaths over one frame until it goes out blank")
     on_error: OnError = Field(default="blank", description="what becomes of a frame whose stage raised")
 
 
@@ -114,32 +116,28 @@ def load_config(where: str, *, sets: Sequence[str] = (), given: str | None = Non
 def _override(raw: dict[str, Any], item: str) -> None:
     """Apply one `--set`: `key=value`, `STAGE.key=value` or `STAGE.FIELD=value`."""
     path, sign, text = item.partition("=")
+    label = f"--set {printable(item)}"
     if not sign:
-        raise ConfigError(f"--set {item}: needs a value, as in --set {item}=VALUE")
-    value = read_yaml_value(text, item)
+        raise ConfigError(f"{label}: needs a value, as in {label}=VALUE")
+    value = read_value(text, label)
     head, dot, key = path.partition(".")
     if not dot:
         if head not in PipelineConfig.model_fields or head == "stages":
             known = [name for name in PipelineConfig.model_fields if name != "stages"]
-            raise ConfigError(f"--set {item}: no such key {head!r}{close_match(head, known)}")
+            raise ConfigError(f"{label}: no such key {head!r}{close_match(head, known)}")
         raw[head] = value
         return
-    stages = {stage.get("name"): stage for stage in raw.get("stages", ()) if isinstance(stage, dict)}
+    listed = raw.get("stages")  # not validated yet: anything may stand there
+    found = [stage for stage in listed if isinstance(stage, dict)] if isinstance(listed, list) else []
+    stages = {str(stage.get("name")): stage for stage in found}
     if head not in stages:
-        raise ConfigError(f"--set {item}: no stage {head!r}{close_match(head, [str(name) for name in stages])}")
+        raise ConfigError(f"{label}: no stage {head!r}{close_match(head, stages)}")
     if key in RESERVED_KEYS and key != "with":
         stages[head][key] = value
-    else:
-        stages[head].setdefault("with", {})[key] = value
-
-
-def read_yaml_value(text: str, item: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {item}: {text!r} is not a YAML value") from error
+        return
+    options = stages[head].get("with") or {}
+    if isinstance(options, dict):
+        stages[head]["with"] = {**options, key: value}
 
 
 def _check_names(label: str, config: PipelineConfig) -> None:
@@ -165,6 +163,8 @@ def _build(label: str, config: PipelineConfig, at: int, given: str | None, wante
         cls = pick(address)
     if not issubclass(cls, Stage):
         raise ConfigError(f"{where}.uses: {stage.uses} is not a stage")
+    if clash := RESERVED_KEYS & set(cls.model_fields):
+        raise ConfigError(f"{where}: the field names {sorted(clash)} are reserved")
     options = dict(stage.options)
     key = "input" if at == 0 else "output"
     if address is not None and key in cls.model_fields:
@@ -188,8 +188,8 @@ def _check_place(where: str, stage: Stage, *, first: bool, leaf: bool, workers: 
         raise ConfigError(f"{where}: every branch ends in a sink, and nothing follows a sink")
     if stage.stateful and workers > 1:
         raise ConfigError(f"{where}.workers: {workers = }, but this stage keeps state: it has one worker")
-    if clash := RESERVED_KEYS & set(type(stage).model_fields):
-        raise ConfigError(f"{where}: the field names {sorted(clash)} are reserved")
+    if stage.memory(FrameSpec(width=16, height=16)) and not stage.stateful:
+        raise ConfigError(f"{where}: lasting memory is for stages that say `stateful`")
 
 
 def _check_flow(label: str, stages: Sequence[BuiltStage]) -> None:
@@ -206,6 +206,8 @@ def _check_flow(label: str, stages: Sequence[BuiltStage]) -> None:
         for plane in built.stage.writes:
             if plane in writer:
                 raise ConfigError(f"{label}: stages.{built.name} writes the plane {plane!r}, as {writer[plane]!r} does")
+            if plane not in STANDARD_PLANES and plane not in built.stage.planes:
+                raise ConfigError(f"{label}: stages.{built.name} writes the plane {plane!r}, which nobody describes")
             writer[plane] = built.name
         behind[built.name] = have | set(built.stage.writes)
 

@@ -64,7 +64,7 @@ class Budget:
         count = len(self.deaths)
         if count > self.policy.max_restarts:
             return None
-        return 0.0 if count == 1 else min(8.0, 0.25 * 2 ** (count - 2)) * random.uniform(0.8, 1.2)  # noqa: S311
+        return 0.0 if count == 1 else 0.25 * 2 ** min(count - 2, 5) * random.uniform(0.8, 1.2)  # noqa: S311
 
 
 class Crew:

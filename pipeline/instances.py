@@ -44,26 +44,31 @@ def _flock(kind: int) -> bytes:
 
 def _lock(path: Path) -> int | None:
     """A descriptor that holds the lock of this file until it is closed; None where another holds it."""
-    while True:
+    for _ in range(100):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:  # its folder has just been removed
             continue
-        try:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _flock(fcntl.F_WRLCK))
-            held = True
-        except BlockingIOError:
-            held = False
-        if _is_same(fd, path):
-            break
-        os.close(fd)  # its last holder has just removed it: what stands there now is another file
-    if not held:
+        held = _try_lock(fd)
+        if held and _is_same(fd, path):
+            return fd
         os.close(fd)
-    return fd if held else None
+        if not held:
+            return None
+    return None  # it is made and removed all the time: somebody else's
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _flock(fcntl.F_WRLCK))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_same(fd: int, path: Path) -> bool:
+    """Whether this file still stands there: its last holder may just have removed it."""
     try:
         return os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:
@@ -74,7 +79,7 @@ def is_locked(path: Path) -> bool:
     """Whether somebody alive holds the lock. Asking takes nothing, so it can be in nobody's way."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _flock(fcntl.F_WRLCK))

@@ -97,6 +97,8 @@ class Start(Message):
     `resume` counts the frames that this stage's earlier incarnations have finished (None: there was none), `pts` is the
     last one's."""
 
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # an option may be .inf
+
     type: Literal["start"] = "start"
     uses: str
     options: dict[str, Any]
@@ -120,10 +122,10 @@ class Ready(Message):
     `deadline` is how many seconds it may be silent over one frame."""
 
     type: Literal["ready"] = "ready"
-    deadline: float = Field(gt=0)
+    deadline: float = Field(gt=0, allow_inf_nan=False)
     spec: FrameSpec | None = None
     models: tuple[dict[str, str], ...] = ()
-    seconds: float = 0.0
+    seconds: float = Field(default=0.0, allow_inf_nan=False)
 
 
 class Heartbeat(Message):

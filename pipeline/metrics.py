@@ -17,7 +17,7 @@ class Histogram:
     total: int = 0
 
     def add(self, seconds: float) -> None:
-        self.counts[int(math.log(seconds) / _STEP) if seconds > 1e-9 else -1036] += 1
+        self.counts[math.floor(math.log(max(seconds, 1e-9)) / _STEP)] += 1
         self.total += 1
 
     def quantile(self, share: float) -> float:
@@ -26,7 +26,7 @@ class Histogram:
         for bucket in sorted(self.counts):
             seen += self.counts[bucket]
             if seen >= wanted:
-                return math.exp((bucket - 0.5) * _STEP)
+                return math.exp((bucket + 0.5) * _STEP)
         return 0.0
 
     def summary_ms(self) -> dict[str, float]:

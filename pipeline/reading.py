@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import ConfigError
 
-MAX_FILE = 1 << 20
+MAX_FILE = 1 << 16
 MAX_DEPTH = 20
+# What PyYAML raises over values that do not fit their tags, beside its own errors.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -30,7 +32,8 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=event.start_mark)
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels")
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=event.start_mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -39,12 +42,16 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (list, dict)):
+            if not isinstance(key, Hashable):
                 raise yaml.MarkedYAMLError(problem="a key must be a plain value", problem_mark=key_node.start_mark)
             if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+# Options travel to the workers as JSON, which has no bytes.
+_StrictLoader.add_constructor("tag:yaml.org,2002:binary", _StrictLoader.construct_undefined)
 
 
 def shipped() -> dict[str, Path]:
@@ -56,26 +63,47 @@ def shipped() -> dict[str, Path]:
 def read_yaml(where: str) -> tuple[str, dict[str, Any]]:
     """The label and content of the configuration at a path, or of a shipped name. Raises ConfigError."""
     path = shipped().get(where, Path(where))
-    label = where if where in shipped() else path.name
-    if not path.is_file():
-        names = list(shipped())
-        raise ConfigError(
-            f"no configuration {where!r}: neither a file nor one of {', '.join(names)}{close_match(where, names)}"
-        )
-    if path.stat().st_size > MAX_FILE:
-        raise ConfigError(f"{label}: larger than {MAX_FILE} bytes")
+    label = where if where in shipped() else printable(path.name)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), _StrictLoader)  # noqa: S506
+        if not path.is_file():
+            names = list(shipped())
+            raise ConfigError(
+                f"no configuration {where!r}: neither a file nor one of {', '.join(names)}{close_match(where, names)}"
+            )
+        if path.stat().st_size > MAX_FILE:
+            raise ConfigError(f"{label}: larger than {MAX_FILE} bytes")
+        content = _parse(path.read_text(encoding="utf-8-sig"), label)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{label}: not UTF-8 text") from error
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{label}{line}: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{label}: not YAML ({str(error).splitlines()[0]})") from error
+    except OSError as error:
+        raise ConfigError(f"{label:.80}: {error.strerror}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{label}: expected keys and values, found {type(content).__name__}")
     return label, content
+
+
+def read_value(text: str, label: str) -> Any:
+    """The value of one `--set`. Raises ConfigError."""
+    try:
+        return yaml.load(text, _StrictLoader)  # noqa: S506
+    except (yaml.YAMLError, *_MISFITS) as error:
+        raise ConfigError(f"{label}: {text!r:.60} is not a YAML value") from error
+
+
+def _parse(text: str, label: str) -> Any:
+    try:
+        return yaml.load(text, _StrictLoader)  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{label}{line}: {printable(str(error.problem))}") from error
+    except (yaml.YAMLError, *_MISFITS) as error:
+        why = str(error).splitlines() or [type(error).__name__]
+        raise ConfigError(f"{label}: not YAML ({printable(why[0])})") from error
+
+
+def printable(text: str) -> str:
+    """The text with what would break the line, or colour the terminal, as escapes; at most 80 characters."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:80])
 
 
 def close_match(word: str, known: Iterable[str]) -> str:
@@ -97,7 +125,9 @@ def explain(error: ValidationError, model: type[BaseModel], raw: Mapping[str, An
         return f"{path}: no such field{close_match(key, _fields(model, first['loc'][:-1]))}{more}"
     if first["type"] == "missing":
         return f"{path}: is missing{more}"
-    return f"{path}: {first['msg'].lower() if path else first['msg']}, not {first['input']!r:.60}{more}"
+    said = first["msg"][:1].lower() + first["msg"][1:]
+    found_instead = "" if ", not " in said else f", not {first['input']!r:.60}"
+    return f"{path}: {printable(said)}{found_instead}{more}"
 
 
 def _path(loc: tuple[int | str, ...], raw: Mapping[str, Any]) -> str:
@@ -109,7 +139,8 @@ def _path(loc: tuple[int | str, ...], raw: Mapping[str, Any]) -> str:
             at = at[step]
         except (KeyError, IndexError, TypeError):
             at = None
-        words.append(str(at["name"]) if isinstance(step, int) and isinstance(at, dict) and "name" in at else str(step))
+        named = isinstance(step, int) and isinstance(at, dict) and "name" in at
+        words.append(printable(str(at["name"] if named else step)))
     return ".".join(words)
 
 

@@ -34,11 +34,11 @@ class SlotViews:
         self._frames = [Frame({name: arrays[slot] for name, arrays in planes.items()}) for slot in range(count)]
         self._before = [{name: _locked(pair[at]) for name, pair in lasting.items()} for at in (0, 1)]
         self._after = [{name: pair[1 - at] for name, pair in lasting.items()} for at in (0, 1)]
-        self._blank: Arrays = {name: np.zeros_like(arrays[0]) for name, arrays in planes.items()}
+        self._blank: Arrays = {name: _locked(np.zeros_like(arrays[0])) for name, arrays in planes.items()}
 
     def frame(self, grant: Grant) -> Frame:
         """The frame of this grant. A blank one shows a blank, never what lies in the slot."""
-        frame = Frame(self._blank) if grant.blank else self._frames[grant.slot]
+        frame = Frame(self._blank) if grant.blank or not self._frames else self._frames[grant.slot]
         frame.index, frame.pts, frame.duration = grant.index, grant.pts, grant.duration
         frame.blank, frame.rejected = grant.blank, ""
         frame.before, frame.after = self._before[grant.buffer], self._after[grant.buffer]

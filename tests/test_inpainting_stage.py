@@ -126,7 +126,7 @@ def test_auto_without_lama_says_once_that_it_is_telea() -> None:
     assert [facts["name"] for facts in stage.context.models] == ["telea"]
     assert len(stage.context.notes) == 1
     assert "telea" in stage.context.notes[0]
-    assert "LAMA_MODEL" in stage.context.notes[0]
+    assert "cleanplate models list" in stage.context.notes[0]
 
 
 def test_lama_by_name_without_its_weights_is_an_error_in_one_line() -> None:

@@ -92,6 +92,89 @@ def test_sweeping_leaves_the_living_alone(tmp_path: Path, state: Path) -> None:
     end(child)
 
 
+def test_the_folder_of_a_run_that_begins_at_this_moment_is_not_swept_away(state: Path) -> None:
+    """Between making its lock file and locking it, a run looks dead."""
+    folder = state / "toy"
+    folder.mkdir(parents=True)
+    beginning = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
+    sweep(state)
+    assert list(state.iterdir()) == []
+    with claim("toy", "", [], "toy", ""):
+        assert (folder / "info.json").exists()
+        sweep(state)
+        assert (folder / "info.json").exists()
+        assert is_locked(folder / "lock")
+    os.close(beginning)
+
+
+def test_a_lock_on_a_file_that_was_removed_meanwhile_does_not_count(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run ends, and removes its folder, just between our opening of its lock and our locking it."""
+    opened: list[Path] = []
+
+    def open_and_lose(path: Path, *rest: int) -> int:
+        fd = real_open(path, *rest)
+        if Path(path).name == "lock" and not opened:
+            opened.append(path)
+            Path(path).unlink()
+            Path(path).parent.rmdir()
+        return fd
+
+    real_open = os.open
+    private_dir(state)
+    monkeypatch.setattr(os, "open", open_and_lose)
+    with claim("toy", "", [], None, "") as (_, folder):
+        assert opened == [folder / "lock"]
+        assert (folder / "lock").exists()
+        assert is_locked(folder / "lock")
+
+
+def test_asking_whether_a_run_lives_is_in_nobodys_way(state: Path) -> None:
+    """`ps` may look at a lock file in the very moment in which a run claims it."""
+    (state / "toy").mkdir(parents=True)
+    (state / "toy" / "lock").touch()
+    asking = os.open(state / "toy" / "lock", os.O_RDWR)
+    assert not is_locked(state / "toy" / "lock")
+    with claim("toy", "", [], "toy", ""):
+        assert is_locked(state / "toy" / "lock")
+    os.close(asking)
+
+
+def test_what_is_no_run_in_the_state_folder_is_no_matter(state: Path) -> None:
+    private_dir(state)
+    (state / "a file").touch()
+    (state / "empty").mkdir()
+    (state / ".gone-half").mkdir()
+    with claim("toy", "", [], None, ""):
+        assert [one.name for one in running()] == ["toy"]
+    assert {path.name for path in state.iterdir()} == {"a file", "empty"}
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".", "Big", "a b", "outputs", "a\nb", "x" * 49])
+def test_a_run_cannot_be_given_a_name_that_leads_elsewhere(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError) as caught, claim("toy", "", [], name, ""):
+        pass
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "up").exists()
+
+
+def test_many_runs_that_start_and_end_at_once_never_share_a_name(state: Path) -> None:
+    """Eight processes claim and let go as fast as they can; each marks the folder that it believes to be its own."""
+    code = (
+        "import os\nfrom pipeline.instances import claim\n"
+        "for _ in range(40):\n"
+        "    with claim('toy', '', [], None, '') as (_, folder):\n"
+        "        os.close(os.open(folder / 'mine', os.O_CREAT | os.O_EXCL))\n"
+        "        assert (folder / 'info.json').exists()\n"
+    )
+    all_of_them = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=os.environ) for _ in range(8)]
+    assert [child.wait() for child in all_of_them] == [0] * 8
+    assert running() == []
+    sweep(state)
+    assert list(state.iterdir()) == []
+
+
 def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("needs root to give a folder away")

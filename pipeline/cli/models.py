@@ -17,5 +17,9 @@ def show() -> None:
     from models.registry import catalogue
 
     print(f"{'NAME':<14} {'TASK':<9} {'WEIGHTS':<9} {'LICENCE':<18} SOURCE")
-    for entry in catalogue():
+    entries = catalogue()
+    for entry in entries:
         print(f"{entry.name:<14} {entry.task:<9} {entry.state:<9} {entry.licence:<18} {entry.source}")
+    for entry in entries:
+        if entry.state != "present":
+            print(f"\n{entry.detail}")

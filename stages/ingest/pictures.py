@@ -41,8 +41,11 @@ class Pictures:
     def _set_up_decoder(self) -> None:
         context = self.stream.codec_context
         context.options = {"max_pixels": str(MAX_PIXELS)}
-        # Frame threads conceal damage in an order that depends on timing, so ordinary sizes do without.
-        context.thread_type = "AUTO" if context.width * context.height >= LARGE else "SLICE"
+        # Threads conceal damage, or give a damaged picture up, as their timing falls: ordinary sizes do without.
+        if context.width * context.height >= LARGE:
+            context.thread_type = "AUTO"
+        else:
+            context.thread_count = 1
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """All pictures from here on. Raises SetupError if the first cannot be found.
