@@ -248,6 +248,7 @@ def worker_environment(threads: int) -> dict[str, str]:
         "YOLO_VERBOSE": "false",
         "YOLO_CONFIG_DIR": str(cache / "ultralytics"),
         "ULTRALYTICS_SAFE_LOAD": "1",
+        "SVT_LOG": "1",  # the AV1 encoder: errors only
         "TORCH_HOME": str(cache / "torch"),
         "OMP_NUM_THREADS": str(threads),
         # A team of threads that spins for its last member stands still for seconds when the cores are contended.

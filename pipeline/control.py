@@ -6,11 +6,13 @@ and new for every incarnation, so a late message of a dead worker can never be t
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
 import zmq
 
+from pipeline.errors import ConfigError
 from pipeline.messages import MAX_BYTES, Anything, unpack
 
 HEARTBEAT = 0.5  # seconds between the signs of life of a worker that waits
@@ -34,7 +36,13 @@ class ControlServer:
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.set_hwm(HIGH_WATER)
         self.endpoint = f"ipc://{self._path}"
-        self.socket.bind(self.endpoint)
+        try:
+            self.socket.bind(self.endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ConfigError(
+                f"{self._path}: {os.strerror(error.errno or 0)}; CLEANPLATE_STATE sets the folder"
+            ) from error
         self._path.chmod(0o600)
 
     def send(self, identity: bytes, data: bytes) -> bool:

@@ -20,7 +20,11 @@ _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeEr
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML without duplicate keys, aliases or deep nesting."""
+    """YAML without duplicate keys, aliases, deep nesting, or bytes (which cannot travel to the workers as JSON)."""
+
+    yaml_constructors = {
+        tag: made for tag, made in yaml.SafeLoader.yaml_constructors.items() if tag != "tag:yaml.org,2002:binary"
+    }
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -48,10 +52,6 @@ class _StrictLoader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
-
-
-# Options travel to the workers as JSON, which has no bytes.
-_StrictLoader.add_constructor("tag:yaml.org,2002:binary", _StrictLoader.construct_undefined)
 
 
 def shipped() -> dict[str, Path]:

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import mmap
 import os
 from collections.abc import Iterable, Mapping
@@ -46,7 +47,7 @@ class Region:
 
     @property
     def stride(self) -> int:
-        size = int(np.prod(self.shape)) * self.dtype.itemsize
+        size = math.prod(self.shape) * self.dtype.itemsize
         return -(-(size + MARGIN) // PAGE) * PAGE
 
     @property
@@ -58,7 +59,7 @@ class Region:
         protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
         mapped = mmap.mmap(fd, self.nbytes, mmap.MAP_SHARED | mmap.MAP_POPULATE, protection)
         return [
-            np.frombuffer(mapped, self.dtype, int(np.prod(self.shape)), at * self.stride).reshape(self.shape)
+            np.frombuffer(mapped, self.dtype, math.prod(self.shape), at * self.stride).reshape(self.shape)
             for at in range(self.count)
         ]
 

@@ -134,6 +134,16 @@ def test_the_schema_accepts_the_shipped_pipelines_stage_fields() -> None:
     assert all(field["additionalProperties"] is False for field in fields.values())
 
 
+def test_the_committed_schema_is_the_one_that_the_command_prints() -> None:
+    """After a change: `cleanplate schema > docs/cleanplate.schema.json`."""
+    assert json.loads((ROOT / "docs/cleanplate.schema.json").read_text()) == build()
+
+
+def test_every_shipped_configuration_names_its_schema_for_editors() -> None:
+    for path in (ROOT / "configs").glob("*.yaml"):
+        assert "# yaml-language-server: $schema=../docs/cleanplate.schema.json\n" in path.read_text()
+
+
 def test_a_bug_of_ours_ends_in_one_line_too(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import nosuchlibrary\n")
     (tmp_path / "broken.yaml").write_text(

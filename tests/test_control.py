@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 import zmq
 
 from pipeline.control import ControlClient, ControlServer, new_identity
-from pipeline.messages import MAX_BYTES, Heartbeat, Hello, Stop, unpack
+from pipeline.errors import ConfigError
+from pipeline.messages import MAX_BYTES, Heartbeat, Hello, Note, Stop, unpack
 from tests.waiting import wait_until
 
 
@@ -93,6 +95,36 @@ def test_every_part_but_the_last_of_a_strange_message_is_ignored(server: Control
     assert next_of(server)[1] == b""
     odd.close()
     context.term()
+
+
+def test_a_folder_whose_path_is_too_long_for_a_socket_is_refused_in_words(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(ConfigError, match="File name too long; CLEANPLATE_STATE"):
+        ControlServer(folder)
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_sending_never_blocks_even_when_the_other_side_reads_nothing(server: ControlServer) -> None:
+    client = ControlClient(server.endpoint, b"deaf")
+    client.send(Heartbeat())
+    next_of(server)
+    note = Note(text="x" * 60_000).pack()
+    assert not all(server.send(b"deaf", note) for _ in range(10_000))
+    client.close()
+
+
+def test_a_message_of_a_worker_that_is_gone_is_not_taken_for_its_successors(server: ControlServer) -> None:
+    """Its last words may come late: they bear its own identity, which nobody has after it."""
+    first = ControlClient(server.endpoint, new_identity("seg", 0))
+    first.send(Hello(pid=1))
+    first.close()
+    second = ControlClient(server.endpoint, new_identity("seg", 0))
+    second.send(Hello(pid=2))
+    heard = {unpack(data).pid: identity for identity, data in (next_of(server), next_of(server))}
+    assert heard[1] != heard[2]
+    second.close()
 
 
 def test_identities_are_new_each_time_and_long() -> None:

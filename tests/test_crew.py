@@ -38,7 +38,14 @@ def test_work_done_wipes_the_slate() -> None:
     assert budget.died(2.0, early=True) == 0.0
 
 
-@pytest.mark.parametrize("value", [-1, "many"])
+def test_the_wait_grows_to_eight_seconds_and_no_further_however_often_it_dies() -> None:
+    budget = Budget(RestartPolicy(max_restarts=5000, within_s=1e9))
+    delays = [budget.died(float(now), early=True) or 0.0 for now in range(2000)]
+    assert max(delays) <= 8.0 * 1.2
+    assert min(delays[8:]) >= 8.0 * 0.8
+
+
+@pytest.mark.parametrize("value", [-1, "many", True, "3"])
 def test_a_policy_of_nonsense_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="max_restarts"):
         RestartPolicy.model_validate({"max_restarts": value})

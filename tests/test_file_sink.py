@@ -78,7 +78,7 @@ def copy_through(clip: Path, output: Path, frames: int | None = None, **options)
     return sink
 
 
-@pytest.mark.parametrize("codec", ["h264", "ffv1"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1", "vp9", "ffv1", "mjpeg"])
 def test_every_frame_can_be_read_back_when_write_returns(tmp_path, codec):
     output = tmp_path / "o.mkv"
     sink = opened(output, codec=codec)
@@ -136,7 +136,7 @@ def test_odd_sizes_and_pixel_shapes_are_kept(tmp_path, ending):
 
 
 @pytest.mark.parametrize("committed", [0, 1, 2, 7, 12])
-@pytest.mark.parametrize("codec", ["h264", "ffv1"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1", "vp9", "ffv1", "mjpeg"])
 def test_a_killed_sink_goes_on_after_the_committed_frames_wherever_its_file_was_torn(tmp_path, codec, committed):
     whole = tmp_path / "whole.mkv"
     sink = opened(whole, codec=codec)

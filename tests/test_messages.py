@@ -94,11 +94,33 @@ def test_garbage_is_refused_and_nothing_else_happens(data: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [b"", b"\x01", b"\x02" + b"\xff" * 5, b"{}", b'{"type":"hello"}', b'{"type":"hello","pid":"x"}',
-     b'{"type":"stop","more":1}', b'{"type":"ready","deadline":-1}', b'{"type":"nonsense"}', b"[" * 1000],
+     b'{"type":"stop","more":1}', b'{"type":"ready","deadline":-1}', b'{"type":"nonsense"}', b"[" * 1000,
+     b'{"type":"ready","deadline":Infinity}', b'{"type":"ready","deadline":1e999}', b'{"type":"ready","deadline":NaN}',
+     b'{"type":"hello","pid":' + b"9" * 5000 + b"}", b'{"type":"hello","pid":1.5}', b'{"type":"hello","pid":1}x',
+     b'{"type":"done","facts":' + b'{"a":' * 500 + b"1" + b"}" * 501, b'{"type":"note","text":"\\ud800"}', b"\xff\xfe"],
 )  # fmt: skip
 def test_broken_messages_are_protocol_errors(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         unpack(data)
+
+
+def nearly(message: object) -> st.SearchStrategy[bytes]:
+    """A message with a few bytes changed, cut off or added."""
+    packed = message.pack()  # type: ignore[attr-defined]
+    edit = st.tuples(st.integers(0, len(packed)), st.integers(0, 3), st.binary(max_size=3))
+    return edit.map(lambda e: packed[: e[0]] + e[2] + packed[e[0] + e[1] :])
+
+
+@given(st.sampled_from([*SENTENCES, Grant(1, 2, 3, 4, 5), Commit(1, 2, Verdict.DONE)]).flatmap(nearly))
+def test_a_damaged_message_is_refused_or_is_another_whole_one(data: bytes) -> None:
+    with contextlib.suppress(ProtocolError):
+        message = unpack(data)
+        assert unpack(message.pack()) == message
+
+
+def test_an_option_without_bounds_reaches_the_worker_as_it_was_written() -> None:
+    start = Start(uses="a:B", options={"most": float("inf"), "least": [float("-inf")]})
+    assert unpack(start.pack()) == start
 
 
 def test_an_unknown_verdict_is_refused() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import resource
+import signal
 
 import numpy as np
 import pytest
@@ -80,6 +82,25 @@ def test_memory_that_is_not_there_is_refused_in_words_and_nothing_is_kept() -> N
     absurd = Region("image", (1 << 50,), np.dtype(np.uint8), 4)
     with pytest.raises(RingError, match="'image'"):
         FrameRing.create([small, absurd])
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_size_that_overflows_64_bits_is_not_taken_for_a_small_one() -> None:
+    with pytest.raises(RingError, match="'plate/sums'"):
+        FrameRing.create([memory_region("plate/sums", (1 << 40, 1 << 40), "|u1")])
+
+
+def test_memory_that_the_kernel_refuses_is_named_with_its_size() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    before = set(os.listdir("/proc/self/fd"))
+    try:
+        with pytest.raises(RingError, match=r"'image' \(3 x \d+\.\d MB\): .+; fewer slots need less") as caught:
+            FrameRing.create([Region("image", (1 << 20,), np.dtype(np.uint8), 3)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.exit_code == 3
     assert set(os.listdir("/proc/self/fd")) == before
 
 

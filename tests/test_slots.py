@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,37 @@ def test_a_blank_frame_shows_a_blank_and_never_the_slot(views: SlotViews) -> Non
     frame = views.frame(grant(1, blank=True))
     assert frame.blank
     assert not frame.image.any()
+
+
+def test_a_blank_cannot_be_written_into_by_one_and_shown_by_the_next(views: SlotViews) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        views.frame(grant(1, blank=True)).mask[:] = 255
+
+
+def test_a_stage_that_is_lent_no_plane_still_gets_its_frames() -> None:
+    views = SlotViews([], [])
+    assert views.frame(grant(5)).index == 7
+    assert views.frame(grant(5)).planes == {}
+
+
+def test_what_a_stage_only_reads_it_cannot_write(views: SlotViews) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        views.frame(grant(0)).image[:] = 1
+    views.frame(grant(0)).mask[:] = 1
+
+
+def test_a_mapping_keeps_the_memory_and_one_descriptor_until_it_is_let_go() -> None:
+    """That one is Python's own: `mmap` duplicates what it is given."""
+    before = set(os.listdir("/proc/self/fd"))
+    region = plane_region(STANDARD_PLANES["image"], SPEC, 2)
+    ring = FrameRing.create([region])
+    mapping = Mapping(name="image", shape=region.shape, dtype="|u1", count=2, writable=False)
+    views = SlotViews([mapping], [ring.lend("image", writable=False)])
+    ring.close()
+    assert len(set(os.listdir("/proc/self/fd")) - before) == 1
+    assert not views.frame(grant(1)).image.any(), "the memory is still there"
+    del views
+    assert set(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_rejection_does_not_stick_to_the_slot(views: SlotViews) -> None:

@@ -31,6 +31,7 @@ class Codec:
     options: Mapping[str, str] = field(default_factory=dict)
     takes: frozenset[str] = frozenset()  # which of the sink's settings it has
     rgb: bool = False
+    container_name: str = ""  # what containers call it, where that is not its name here
 
 
 CODECS: Mapping[str, Codec] = {
@@ -38,8 +39,40 @@ CODECS: Mapping[str, Codec] = {
         encoder="libx264",
         pixels="yuv420p",
         odd_pixels="yuv444p",
-        options={"tune": "zerolatency", "bf": "0", "threads": "4"},
+        options={"tune": "zerolatency", "bf": "0", "threads": "4", "crf": "18"},
         takes=frozenset({"crf", "preset"}),
+    ),
+    "h265": Codec(
+        encoder="libx265",
+        container_name="hevc",
+        pixels="yuv420p",
+        odd_pixels="yuv444p",
+        options={
+            "tune": "zerolatency",
+            "crf": "22",
+            "x265-params": "bframes=0:rc-lookahead=0:repeat-headers=1:log-level=none",
+        },
+        takes=frozenset({"crf", "preset"}),
+    ),
+    "av1": Codec(
+        encoder="libsvtav1",
+        pixels="yuv420p",
+        odd_pixels="yuv420p",
+        options={"preset": "10", "crf": "30", "svtav1-params": "pred-struct=1:lookahead=0"},
+        takes=frozenset({"crf"}),
+    ),
+    "vp9": Codec(
+        encoder="libvpx-vp9",
+        pixels="yuv420p",
+        odd_pixels="yuv444p",
+        options={"deadline": "realtime", "cpu-used": "7", "lag-in-frames": "0", "crf": "26", "b": "0"},
+        takes=frozenset({"crf"}),
+    ),
+    "mjpeg": Codec(
+        encoder="mjpeg",
+        pixels="yuvj420p",
+        odd_pixels="yuvj444p",
+        options={"qmin": "2", "qmax": "4"},
     ),
     "ffv1": Codec(
         encoder="ffv1",

@@ -26,9 +26,13 @@ class File(Sink):
     deadline: ClassVar[float] = 10.0  # a disk may stand still for seconds and come back
 
     output: str = Field(default="", description="the file to write; its name says the container")
-    codec: Literal["h264", "ffv1"] = "h264"
-    crf: int = Field(default=18, ge=0, le=51, description="quality of h264: lower is better and larger")
-    preset: Preset = Field(default="veryfast", description="effort of h264: slower is smaller")
+    codec: Literal["h264", "h265", "av1", "vp9", "ffv1", "mjpeg"] = Field(
+        default="h264", description="ffv1 is lossless"
+    )
+    crf: int | None = Field(
+        default=None, ge=0, le=63, description="quality of h264, h265 (to 51), av1, vp9: lower is better and larger"
+    )
+    preset: Preset = Field(default="veryfast", description="effort of h264 and h265: slower is smaller")
     audio: Literal["copy", "drop"] = "copy"
 
     _resumed: int | None = PrivateAttr(default=None)
@@ -44,7 +48,7 @@ class File(Sink):
     def setup(self, spec: FrameSpec) -> None:
         self._spec = spec
         self._check_target()
-        settings = {"crf": str(self.crf), "preset": self.preset}
+        settings = {"preset": self.preset} | ({} if self.crf is None else {"crf": str(self.crf)})
         self._encoding = Encoding(CODECS[self.codec], spec, settings)
         part = Part(f"{self.output}.part", self._encoding)
         if self._resumed is None:
@@ -79,7 +83,7 @@ class File(Sink):
         ):
             raise SetupError(f"{shown(path)}: is the input itself")
         with av.open(os.devnull, "w", format=form) as container:
-            if self.codec not in container.supported_codecs:
+            if (CODECS[self.codec].container_name or self.codec) not in container.supported_codecs:
                 raise SetupError(f"{shown(path)}: {path.suffix} cannot hold {self.codec}; take .mkv or .mp4")
 
     def _set_aside(self, part: str) -> None:
