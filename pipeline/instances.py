@@ -45,10 +45,10 @@ def _flock(kind: int) -> bytes:
 def _lock(path: Path) -> int | None:
     """A descriptor that holds the lock of this file until it is closed; None where another holds it."""
     for _ in range(100):
-        path.parent.mkdir(mode=0o700, exist_ok=True)
         try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:  # its folder has just been removed
+        except (FileNotFoundError, FileExistsError):  # its folder has just been removed, or was while we asked
             continue
         held = _try_lock(fd)
         if held and _is_same(fd, path):

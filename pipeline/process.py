@@ -47,7 +47,8 @@ class Process:
             theirs.close()
         self.pid = self._child.pid
         self.pidfd = os.pidfd_open(self.pid)
-        self.lifeline.send_orders(orders)
+        with contextlib.suppress(ConnectionError):  # it has died already: the pidfd says so to whoever watches
+            self.lifeline.send_orders(orders)
 
     @property
     def dead(self) -> bool:

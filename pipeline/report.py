@@ -23,7 +23,9 @@ def outcome(supervisor: Supervisor) -> tuple[int, str]:
         return code, "interrupted" if code > 128 else "failed"
     if supervisor.interrupted:
         return 128 + supervisor.interrupted, "interrupted"
-    if supervisor.books.meter.errors or supervisor.ledger.fates["blanked"]:
+    ledger = supervisor.ledger
+    lost = ledger.fates["blanked"] + (ledger.fates["dropped"] if ledger.on_full == "block" else 0)
+    if supervisor.books.meter.errors or lost:
         return 4, "completed_with_errors"
     return 0, "completed"
 

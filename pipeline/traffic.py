@@ -44,7 +44,7 @@ class Traffic:
             member = self._crew.members[given.worker]
             now = time.monotonic()
             self._books.granted(given, now)
-            if len(self.ledger.held(given.worker)) == 1:
+            if self.ledger.held(given.worker)[0].slot == given.slot:  # it had nothing: it begins with this one now
                 member.granted_at, member.heard = now, patient_now
                 member.retrying = self.ledger.slots[given.slot].tries > 0
             buffer = self._flips[given.stage]

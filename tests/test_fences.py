@@ -61,6 +61,25 @@ def test_no_error_is_swallowed(path: Path) -> None:
             assert not all(isinstance(step, (ast.Pass, ast.Continue)) for step in node.body), node.lineno
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_nothing_is_caught_only_to_be_passed_over(path: Path) -> None:
+    """What may be ignored is named in `contextlib.suppress`, where a comment can say why."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            assert not all(isinstance(step, ast.Pass) for step in node.body), node.lineno
+
+
+def test_nobody_prints_but_the_command_line_and_the_benchmarks() -> None:
+    places = [
+        f"{relative(path)}:{node.lineno}"
+        for path in SOURCES
+        if not relative(path).startswith(("pipeline/cli/", "benchmarks/"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert places == []
+
+
 BANNED = {
     r"multiprocessing\.(Lock|RLock|Queue|Event|Condition|Semaphore|Barrier|Value)": "a killed holder never lets go",
     r"os\.kill(pg)?\(": "signals go through a pidfd",
@@ -88,9 +107,8 @@ def test_environment_variables_are_read_in_two_places_only() -> None:
 
 @pytest.mark.parametrize("module", ["pipeline.cli.app", "pipeline.worker", "stages.ingest", "stages.segmentation"])
 def test_importing_it_brings_in_no_heavy_library(module: str) -> None:
-    code = (
-        f"import sys, {module}; print([n for n in ('torch', 'ultralytics', 'av', 'torchvision') if n in sys.modules])"
-    )
+    heavy = ["torch", "ultralytics", "av", "torchvision", *(["cv2"] if module.startswith("pipeline.") else [])]
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

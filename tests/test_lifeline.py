@@ -56,6 +56,48 @@ def test_a_wrong_number_of_descriptors_is_an_error() -> None:
     theirs.close()
 
 
+def test_descriptors_for_somebody_who_has_gone_are_an_error_at_once() -> None:
+    ours, theirs = Lifeline.pair()
+    theirs.close()
+    with pytest.raises(OSError, match="Broken pipe"):
+        ours.send_fds([0])
+    ours.close()
+
+
+def test_sending_to_somebody_who_reads_nothing_never_blocks() -> None:
+    ours, theirs = Lifeline.pair()
+
+    def send_for_ever() -> None:
+        while True:
+            ours.send_fds([0])
+
+    with pytest.raises(OSError, match=r"temporarily unavailable|Too many references"):
+        send_for_ever()
+    ours.close()
+    theirs.close()
+
+
+def test_descriptors_that_were_not_wanted_are_closed() -> None:
+    ours, theirs = Lifeline.pair()
+    before = set(os.listdir("/proc/self/fd"))
+    ours.send_fds([0, 0, 0])
+    with pytest.raises(OSError, match="expected 2 descriptors, got 3"):
+        theirs.receive_fds(2)
+    assert set(os.listdir("/proc/self/fd")) == before
+    ours.close()
+    theirs.close()
+
+
+def test_news_of_a_death_come_after_what_was_sent_before() -> None:
+    ours, theirs = Lifeline.pair()
+    ours.send_orders(ORDERS)
+    ours.close()
+    assert not theirs.is_cut(), "there is still something to read"
+    assert theirs.receive_orders() == ORDERS
+    assert theirs.is_cut()
+    theirs.close()
+
+
 def test_it_is_cut_when_the_other_side_is_gone_and_not_before() -> None:
     ours, theirs = Lifeline.pair()
     assert not theirs.is_cut()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
+import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -40,32 +43,118 @@ def test_it_is_the_leader_of_a_session_of_its_own_and_has_a_title() -> None:
     process.bury()
 
 
-def test_what_it_started_dies_with_it(tmp_path: Path) -> None:
-    """A process group with a worker and its child: burying the worker ends the child."""
-    code = "import subprocess,sys; c=subprocess.Popen(['sleep','600']); print(c.pid, flush=True); c.wait()"
+def test_death_is_certain_before_it_is_buried_and_stays_so(tmp_path: Path) -> None:
     process = start()
     process.kill()
-    select.select([process.pidfd], [], [], 10)
+    wait_until(lambda: process.dead)
+    assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, "seen, but not reaped: its number is its own"
+    process.kill()
     process.bury()
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert child.stdout is not None
-    grandchild = psutil.Process(int(child.stdout.readline()))
-    stand_in = Process.__new__(Process)
-    stand_in.pid, stand_in._child, stand_in.pidfd = child.pid, child, os.pidfd_open(child.pid)
-    stand_in.lifeline = start_lifeline()
-    stand_in.kill()
-    select.select([stand_in.pidfd], [], [], 10)
-    assert stand_in.bury() == -9
-    child.stdout.close()
-    wait_until(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE)
+    assert process.dead
+    assert not psutil.pid_exists(process.pid)
 
 
-def start_lifeline():
-    from pipeline.lifeline import Lifeline
+def test_a_frozen_process_is_killed_like_any_other() -> None:
+    process = start()
+    psutil.Process(process.pid).suspend()
+    assert not process.dead
+    process.kill()
+    assert select.select([process.pidfd], [], [], 10)[0]
+    assert process.bury() == -9
 
-    ours, theirs = Lifeline.pair()
-    theirs.close()
-    return ours
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Process:
+    """A process that runs this script instead of a worker."""
+    path = folder / "stand-in"
+    path.write_text("#!/bin/sh\n" + script)
+    path.chmod(0o700)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(path))
+        return start()
+
+
+def test_what_it_started_dies_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = stand_in(tmp_path, monkeypatch, "sleep 600 &\nsleep 600 &\nwait\n")
+    wait_until(lambda: len(psutil.Process(process.pid).children()) == 2)
+    grandchildren = psutil.Process(process.pid).children()
+    grandchildren[0].suspend()
+    process.kill()
+    assert select.select([process.pidfd], [], [], 10)[0]
+    assert process.bury() == -9
+    wait_until(lambda: all(is_over(one) for one in grandchildren))
+
+
+def is_over(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_what_outlived_it_in_its_group_is_ended_when_it_is_buried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = stand_in(tmp_path, monkeypatch, f"sleep 600 &\necho $! > {tmp_path}/orphan\nexit 3\n")
+    wait_until(lambda: process.dead)
+    orphan = psutil.Process(int((tmp_path / "orphan").read_text()))
+    assert orphan.is_running()
+    assert process.bury() == 3
+    wait_until(lambda: is_over(orphan))
+
+
+def test_a_process_that_dies_before_it_has_its_orders_is_dead_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    for _ in range(30):
+        process = start()
+        wait_until(lambda process=process: process.dead)
+        assert process.bury() == 0
+
+
+PARENT = """
+import os, signal, sys
+from tests.test_process import start
+process = start()
+print(process.pid, flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["awake", "frozen"])
+def test_it_dies_with_the_process_that_started_it(frozen: bool) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    wait_until(lambda: " ".join(child.cmdline()).startswith("cleanplate: toy 0"))
+    if frozen:
+        child.suspend()
+    parent.kill()
+    parent.communicate()
+    wait_until(lambda: is_over(child), timeout=5)
+
+
+def test_one_whose_parent_has_gone_already_ends_by_itself() -> None:
+    code = "from pipeline.process import die_with_parent; die_with_parent(1 << 22); print('still here')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (4, "")
+
+
+def test_nothing_is_left_open_after_a_burial() -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    process = start()
+    process.kill()
+    process.bury()
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_somebody_elses_process_is_asked_to_end_while_its_lock_is_held(tmp_path: Path) -> None:
+    sleeper = subprocess.Popen(["sleep", "600"])
+    with open(tmp_path / "lock", "w") as held, Watched(sleeper.pid) as watched:
+        fcntl.fcntl(held, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+        assert watched.terminate(tmp_path / "lock")
+        assert select.select([watched.pidfd], [], [], 10)[0]
+    assert sleeper.wait() == -signal.SIGTERM
 
 
 def test_somebody_elses_process_is_not_signalled_when_its_lock_is_free(tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def _troubles(report: dict[str, Any]) -> str:
     ]
     if blanked := report["frames"]["blanked"]:
         found.append(f"{blanked} frames blank")
+    if report["runtime"]["on_full"] == "block" and (lost := sum(report["frames"]["dropped"].values())):
+        found.append(f"{lost} frames lost")
     return ", ".join(found)
 
 
