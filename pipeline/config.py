@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import ConfigError
 from pipeline.frame import STANDARD_PLANES, FrameSpec
 from pipeline.importer import load_class
+from pipeline.messages import as_unicode
 from pipeline.reading import close_match, explain, printable, read_value, read_yaml
 from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
 
+MAX_OPTIONS = 30_000  # bytes of one stage, so that they fit into a message
 OnError = Literal["blank", "stop"]
 NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"  # of a pipeline, and of a run
 
@@ -165,6 +168,8 @@ def _build(label: str, config: PipelineConfig, at: int, given: str | None, wante
         raise ConfigError(f"{where}.uses: {stage.uses} is not a stage")
     if clash := RESERVED_KEYS & set(cls.model_fields):
         raise ConfigError(f"{where}: the field names {sorted(clash)} are reserved")
+    if address is not None and as_unicode(address) != address:
+        raise ConfigError(f"{where}: the name {address!r} is not UTF-8; rename the file")
     options = dict(stage.options)
     key = "input" if at == 0 else "output"
     if address is not None and key in cls.model_fields:
@@ -175,6 +180,8 @@ def _build(label: str, config: PipelineConfig, at: int, given: str | None, wante
         made = cls.model_validate(options)
     except ValidationError as error:
         raise ConfigError(f"{where}: {explain(error, cls, options)}") from error
+    if len(json.dumps(options, default=str)) > MAX_OPTIONS:
+        raise ConfigError(f"{where}: more than {MAX_OPTIONS} bytes of options; put long lists into a file")
     after = None if at == 0 else stage.after or config.stages[at - 1].name
     _check_place(where, made, first=at == 0, leaf=leaf, workers=stage.workers)
     uses = f"{cls.__module__}:{cls.__qualname__}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import zmq
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ProtocolError
 from pipeline.messages import MAX_BYTES, Anything, unpack
 
 HEARTBEAT = 0.5  # seconds between the signs of life of a worker that waits
@@ -84,7 +84,11 @@ class ControlClient:
         self.socket.connect(endpoint)
 
     def send(self, message: Anything) -> None:
-        self.socket.send(message.pack())
+        """Raises ProtocolError for a message that the server would not take: it would cut the connection."""
+        data = message.pack()
+        if len(data) > MAX_BYTES:
+            raise ProtocolError(f"{type(message).__name__} of {len(data)} bytes: at most {MAX_BYTES} can be sent")
+        self.socket.send(data)
 
     def receive(self, timeout_s: float) -> Anything | None:
         """The next message, or None after that time. Raises ProtocolError."""

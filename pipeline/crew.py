@@ -12,6 +12,7 @@ from typing import Literal
 
 from pipeline.config import BuiltStage, RestartPolicy, cores, worker_environment
 from pipeline.control import new_identity
+from pipeline.errors import RunError
 from pipeline.lifeline import Orders
 from pipeline.process import Process
 
@@ -53,11 +54,12 @@ class Budget:
     policy: RestartPolicy
     deaths: deque[float] = field(default_factory=deque)
 
-    def died(self, now: float, *, early: bool) -> float | None:
-        """Seconds until the next start, or None: enough."""
-        if not early:
-            self.deaths.clear()
-            return 0.0
+    def worked(self) -> None:
+        """Somebody of the stage has done something."""
+        self.deaths.clear()
+
+    def died(self, now: float) -> float | None:
+        """It died before it had done anything: seconds until the next start, or None: enough."""
         self.deaths.append(now)
         while now - self.deaths[0] > self.policy.within_s:
             self.deaths.popleft()
@@ -98,19 +100,29 @@ class Crew:
 
     def restart_later(self, member: Member, now: float) -> bool:
         """Plan a successor; False where its stage has died too often."""
-        early = member.commits == 0 and not member.retrying
-        delay = self._budgets[member.stage].died(now, early=early)
+        budget = self._budgets[member.stage]
+        delay: float | None = 0.0
+        if member.commits:
+            budget.worked()
+        elif not member.retrying:  # that death is the frame's
+            delay = budget.died(now)
         if delay is None:
             return False
         self._due.append((now + delay, member.stage, member.number))
         return True
 
     def restart_due(self, now: float) -> Iterator[Member]:
-        """Start those whose time has come."""
+        """Start those whose time has come. Raises RunError."""
         due = [entry for entry in self._due if entry[0] <= now]
         self._due = [entry for entry in self._due if entry[0] > now]
         for _, stage, number in due:
-            yield self.start(stage, number, now)
+            try:
+                yield self.start(stage, number, now)
+            except OSError as error:  # no process, no memory, no descriptor to be had
+                delay = self._budgets[stage].died(now)
+                if delay is None:
+                    raise RunError(f"{self.stages[stage].name}: cannot be started ({error})") from error
+                self._due.append((now + max(1.0, delay), stage, number))
 
     def silent(self, now: float) -> list[Member]:
         """Those that have said nothing for longer than they may."""

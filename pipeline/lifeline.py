@@ -5,6 +5,7 @@ It closes when either side dies; ZeroMQ, which carries everything else, cannot p
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import socket
@@ -54,7 +55,8 @@ class Lifeline:
         """Pass descriptors on; never blocks. Raises OSError where the other side is gone."""
         if len(fds) > MAX_FDS:
             raise ValueError(f"{len(fds) = } is more than {MAX_FDS}")
-        socket.send_fds(self._end, [b"fds"], list(fds), socket.MSG_DONTWAIT)
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+        self._end.sendmsg([b"fds"], [rights], socket.MSG_DONTWAIT)  # socket.send_fds() forgets its flags
 
     def receive_fds(self, count: int) -> list[int]:
         """The descriptors that were passed. Raises OSError when they do not come within ten seconds."""

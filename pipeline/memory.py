@@ -31,17 +31,13 @@ class SharedMemory:
         """Send a worker the descriptors of its planes, and say in which order."""
         assert self._ring is not None
         built = self._plan.stages[member.stage]
-        mappings, fds = [], []
-        for name, writable, memory in _claims(built):
-            region = self._ring.regions[name]
-            fds.append(self._ring.lend(name, writable=writable))
-            mappings.append(
-                Mapping(
-                    name=name.rpartition("/")[2], shape=region.shape, dtype=_plain(region), count=region.count,
-                    writable=writable, memory=memory,
-                )
-            )  # fmt: skip
+        mappings: list[Mapping] = []
+        fds: list[int] = []
         try:
+            for name, writable, lasting in _claims(built):
+                region = self._ring.regions[name]
+                fds.append(self._ring.lend(name, writable=writable))
+                mappings.append(_mapping(region, writable=writable, lasting=lasting))
             if fds:
                 member.process.lifeline.send_fds(fds)
         except OSError:
@@ -79,6 +75,7 @@ def _claims(built: BuiltStage) -> list[tuple[str, bool, bool]]:
     return planes + [(f"{built.name}/{name}", True, True) for name in names]
 
 
-def _plain(region: Region) -> str:
-    """The dtype in a form that JSON carries."""
-    return region.dtype.str if region.dtype.names is None else "objects"
+def _mapping(region: Region, *, writable: bool, lasting: bool) -> Mapping:
+    dtype = region.dtype.str if region.dtype.names is None else "objects"  # in a form that JSON carries
+    name = region.name.rpartition("/")[2]
+    return Mapping(name=name, shape=region.shape, dtype=dtype, count=region.count, writable=writable, memory=lasting)

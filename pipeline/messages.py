@@ -184,6 +184,13 @@ _ANY: TypeAdapter[Any] = TypeAdapter(
         Field(discriminator="type"),
     ]
 )
+
+
+def as_unicode(text: str) -> str:
+    """The text in a form that any message can carry: what is not Unicode (a file name's bytes, say) is escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 Anything = Grant | Commit | Message
 
 

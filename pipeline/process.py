@@ -46,7 +46,13 @@ class Process:
         finally:
             theirs.close()
         self.pid = self._child.pid
-        self.pidfd = os.pidfd_open(self.pid)
+        try:
+            self.pidfd = os.pidfd_open(self.pid)
+        except OSError:
+            self._child.kill()
+            self._child.wait()
+            self.lifeline.close()
+            raise
         with contextlib.suppress(ConnectionError):  # it has died already: the pidfd says so to whoever watches
             self.lifeline.send_orders(orders)
 

@@ -32,11 +32,12 @@ from pipeline.messages import (
 )
 from pipeline.staffing import Staffing
 from pipeline.traffic import Traffic
-from pipeline.waiting import Wait
+from pipeline.waiting import PatientClock, Wait
 
 POLL_S = 0.1
-LONGEST_GAP = 0.25  # of the loop itself that counts against a worker's patience
-INTERRUPT_S = 10.0
+MOST_MESSAGES = 1000  # in one turn; deaths and signals must not wait for an inbox that never empties
+INTERRUPT_S = 10.0  # for the frames under way
+COMPLETE_S = 60.0  # for completing the output after that
 GOODBYE_S = 5.0
 HOPELESS = 5  # frames that a stage failed, before it did any
 
@@ -67,8 +68,8 @@ class Supervisor:
         self._traffic = Traffic(self.ledger, self.crew, self._server, self.books)
         self.staffing = Staffing(plan, self.ledger, self.crew, self._traffic, self.books)
         self.sinks = [at for at, post in enumerate(self.ledger.posts) if not post.children]
-        self._now = 0.0  # the patient clock
-        self._real = time.monotonic()
+        self._clock = PatientClock()
+        self._completed: set[tuple[int, int]] = set()  # sinks that have completed their output: stage, number
         self._look_again = 0.0
         self._give_up_at: float | None = None
         self._source_done = False
@@ -79,12 +80,12 @@ class Supervisor:
         """Start every worker. Call from the main thread."""
         for at, built in enumerate(self.plan.stages):
             for number in range(built.config.workers):
-                self._watch(self.crew.start(at, number, self._now))
+                self._watch(self.crew.start(at, number, self._clock.now))
 
     def turn(self) -> bool:
         """One turn of the loop; False when the run has ended."""
         deaths_or_signals = self.wait.poll(POLL_S)
-        self._advance_clock()
+        self._clock.advance()
         self._drain_inbox()
         if deaths_or_signals:
             for number in self.wait.signals():
@@ -92,8 +93,8 @@ class Supervisor:
             for member in self.crew.dead():
                 self._drain_inbox()  # what it said last still counts
                 self._mourn(member)
-        if self._now >= self._look_again:
-            self._look_again = self._now + POLL_S
+        if self._clock.now >= self._look_again:
+            self._look_again = self._clock.now + POLL_S
             self._look_after_crew()
         self._grant()
         self._move_on()
@@ -106,7 +107,7 @@ class Supervisor:
             return
         self.interrupted = signal_number
         self.ledger.close_intake()
-        self._give_up_at = self._now + INTERRUPT_S
+        self._give_up_at = self._clock.now + INTERRUPT_S
         if self.phase is Phase.STARTING:
             self.fail(128 + signal_number, "interrupted before the first frame")
         else:
@@ -140,7 +141,9 @@ class Supervisor:
     # Messages
 
     def _drain_inbox(self) -> None:
-        while (received := self._server.receive()) is not None:
+        for _ in range(MOST_MESSAGES):
+            if (received := self._server.receive()) is None:
+                return
             identity, data = received
             member = self.crew.by_identity.get(identity)
             if member is None:
@@ -151,7 +154,7 @@ class Supervisor:
             except ProtocolError as error:
                 self.books.say(f"{self._name(member)}: {error}")
                 continue
-            member.heard = self._now
+            member.heard = self._clock.now
             self._take(member, message)
 
     def _take(self, member: Member, message: Anything) -> None:
@@ -185,11 +188,13 @@ class Supervisor:
             return
         leaving = member.stage == 0 and self.interrupted
         if leaving or (self.phase is Phase.FINISHING and member.stage in self.sinks):
-            self._traffic.drain(member, self._now)
+            self._traffic.drain(member, self._clock.now)
 
     def _blame(self, member: Member, fault: Fault) -> None:
         member.last_fault = fault.error
         if fault.when != "frame":
+            return
+        if self.phase is Phase.ENDED:
             return
         self.books.fault(member.stage, fault)
         built, meter = self.plan.stages[member.stage], self.books.stage(member.stage)
@@ -199,6 +204,7 @@ class Supervisor:
     def _done(self, member: Member, done: Done) -> None:
         self.books.facts.update(done.facts)
         member.state = "done"
+        self._completed.add((member.stage, member.number))
         if member.stage == 0:
             self._source_done = True
             self.ledger.close_intake()
@@ -206,10 +212,13 @@ class Supervisor:
     # Deaths and silence
 
     def _look_after_crew(self) -> None:
-        for member in self.crew.restart_due(self._now):
-            self._watch(member)
-        for member in self.crew.silent(self._now):
-            seconds = self._now - member.heard
+        try:
+            for member in self.crew.restart_due(self._clock.now):
+                self._watch(member)
+        except CleanplateError as error:
+            self.fail(error.exit_code, str(error))
+        for member in self.crew.silent(self._clock.now):
+            seconds = self._clock.now - member.heard
             self.books.say(f"{self._name(member)}: nothing heard for {seconds:.0f} s ({member.state}), killed")
             member.killed = True
             member.process.kill()
@@ -228,9 +237,8 @@ class Supervisor:
             return
         cause = "silent, killed" if member.killed else f"signal {-code}" if code < 0 else f"code {code}"
         self.books.deaths.append(f"{self._name(member)}: {cause}")
-        if not self.crew.restart_later(member, self._now):
-            times = built.config.restart.max_restarts + 1
-            why = member.last_fault or cause
+        if not self.crew.restart_later(member, self._clock.now):
+            times, why = built.config.restart.max_restarts + 1, member.last_fault or cause
             self.fail(4, f"{built.name}: died {times} times before a first frame ({why})")
             return
         self.books.stage(member.stage).restarts += 1
@@ -245,20 +253,21 @@ class Supervisor:
         if self.phase is Phase.RUNNING:
             if self.ledger.full and not self._source_done:
                 self._drain(0)
-            if self._give_up_at is not None and self._now > self._give_up_at:
+            if self._give_up_at is not None and self._clock.now > self._give_up_at:
                 self._give_up()
             if self._source_done and self.ledger.idle:
                 self.phase = Phase.FINISHING
                 for stage in self.sinks:
                     self._drain(stage)
+        if self.interrupted and self._give_up_at and self._clock.now > self._give_up_at + COMPLETE_S:
+            self.fail(128 + self.interrupted, f"the output could not be completed within {COMPLETE_S:.0f} s")
         if self.phase is Phase.FINISHING and all(self._complete(stage) for stage in self.sinks):
             self.phase = Phase.ENDED
             for member in self.crew.members.values():
                 self._traffic.send(member, Stop())
 
     def _complete(self, sink: int) -> bool:
-        members = self.crew.of(sink)
-        return bool(members) and all(member.state == "done" for member in members)
+        return all((sink, number) in self._completed for number in range(self.plan.stages[sink].config.workers))
 
     def _give_up(self) -> None:
         """Too slow to finish after an interrupt: end all that work on frames, and let the sinks complete."""
@@ -273,12 +282,12 @@ class Supervisor:
 
     def _grant(self) -> None:
         if self.phase is Phase.RUNNING:
-            self._traffic.grant(self._now)
+            self._traffic.grant(self._clock.now)
 
     def _drain(self, stage: int) -> None:
         for member in self.crew.of(stage):
             if member.state == "ready":
-                self._traffic.drain(member, self._now)
+                self._traffic.drain(member, self._clock.now)
 
     def _watch(self, member: Member) -> None:
         self.wait.add(member.process.pidfd)
@@ -286,12 +295,6 @@ class Supervisor:
     def _forget(self, member: Member) -> int:
         self.wait.remove(member.process.pidfd)
         return self.crew.bury(member)
-
-    def _advance_clock(self) -> None:
-        """Time in which this loop did not run (a stopped machine, a stopped supervisor) is nobody's fault."""
-        real = time.monotonic()
-        self._now += min(real - self._real, LONGEST_GAP)
-        self._real = real
 
     def _name(self, member: Member) -> str:
         return f"{self.plan.stages[member.stage].name} {member.number}"

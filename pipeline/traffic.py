@@ -35,7 +35,7 @@ class Traffic:
         member.retrying = False
         if commit.verdict is Verdict.DONE:
             self._flips[member.stage] ^= 1
-        if member.stage == 0:
+        if member.stage == 0 and commit.verdict is Verdict.DONE:
             self.last_pts = commit.pts
 
     def grant(self, patient_now: float) -> None:
@@ -54,8 +54,9 @@ class Traffic:
             )
 
     def send(self, member: Member, message: Anything) -> None:
-        """What cannot be delivered is lost with its worker, whose end is seen by its pidfd."""
-        self._server.send(member.identity, message.pack())
+        """What cannot be delivered is lost with its worker: if it is not dead, it is ended, and its pidfd says so."""
+        if not self._server.send(member.identity, message.pack()):
+            member.process.kill()
 
     def drain(self, member: Member, patient_now: float) -> None:
         """Ask a worker to come to its end."""

@@ -6,12 +6,28 @@ import contextlib
 import os
 import select
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import zmq
+
+LONGEST_GAP = 0.25  # seconds of the supervisor's own absence that count against a worker's patience
+
+
+class PatientClock:
+    """Time in which the supervisor did not run (a stopped machine, a stopped supervisor) is nobody's fault."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._real = time.monotonic()
+
+    def advance(self) -> None:
+        real = time.monotonic()
+        self.now += min(real - self._real, LONGEST_GAP)
+        self._real = real
 
 
 class Wait:

@@ -33,6 +33,7 @@ from pipeline.messages import (
     Start,
     Stop,
     Tally,
+    as_unicode,
 )
 from pipeline.process import die_with_parent
 from pipeline.slots import SlotViews
@@ -63,7 +64,7 @@ class Desk(Context):
     def note(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
-            self._client.send(Note(text=text))
+            self._client.send(Note(text=as_unicode(text[:1000])))
 
     def tell(self) -> None:
         """Send what was counted since the last time."""
@@ -94,6 +95,7 @@ class Worker:
         while True:
             message = self._client.receive(0 if self._granted else HEARTBEAT)
             if isinstance(message, Stop):
+                self.phase = "finish"
                 break
             if message is not None:
                 self._take(message)
@@ -195,6 +197,7 @@ class Worker:
                 if last:
                     self._client.send(_fault("frame", error))
                     return Verdict.FAILED
+                self._desk.progress()
             else:
                 return Verdict.DONE
         raise AssertionError
@@ -223,6 +226,7 @@ class Worker:
         facts = self._stage.finish() if isinstance(self._stage, Sink) else {}
         self._desk.tell()
         self._client.send(Done(facts=facts))
+        fault_point(self._name, "done")
 
 
 def _deadline(stage: Stage, slowest_step: float) -> float:
@@ -234,9 +238,8 @@ def _deadline(stage: Stage, slowest_step: float) -> float:
 def _fault(when: Any, error: Exception) -> Fault:
     usage = isinstance(error, CleanplateError)
     text = str(error) if usage else f"{type(error).__name__}: {error}"
-    return Fault(
-        when=when, error=text[:2000], traceback="".join(traceback.format_exception(error))[-20000:], usage=usage
-    )
+    trace = "".join(traceback.format_exception(error))
+    return Fault(when=when, error=as_unicode(text[:1000]), traceback=as_unicode(trace[-5000:]), usage=usage)
 
 
 def worker_main(fd: int) -> int:

@@ -10,37 +10,33 @@ from pipeline.crew import Budget
 
 def test_the_first_early_death_is_forgiven_at_once_and_the_next_ones_wait_longer() -> None:
     budget = Budget(RestartPolicy(max_restarts=3, within_s=60))
-    delays = [budget.died(now, early=True) for now in (0.0, 1.0, 2.0)]
+    delays = [budget.died(now) for now in (0.0, 1.0, 2.0)]
     assert delays[0] == 0.0
     assert delays[1] is not None
     assert delays[2] is not None
     assert 0.2 <= delays[1] <= 0.3
     assert 0.4 <= delays[2] <= 0.6
-    assert budget.died(3.0, early=True) is None
+    assert budget.died(3.0) is None
 
 
 def test_deaths_longer_ago_than_the_window_do_not_count() -> None:
     budget = Budget(RestartPolicy(max_restarts=1, within_s=10))
-    assert budget.died(0.0, early=True) == 0.0
-    assert budget.died(11.0, early=True) == 0.0
-    assert budget.died(12.0, early=True) is None
-
-
-def test_a_worker_that_has_done_something_is_replaced_at_once_however_often() -> None:
-    budget = Budget(RestartPolicy(max_restarts=0))
-    assert [budget.died(float(now), early=False) for now in range(50)] == [0.0] * 50
+    assert budget.died(0.0) == 0.0
+    assert budget.died(11.0) == 0.0
+    assert budget.died(12.0) is None
 
 
 def test_work_done_wipes_the_slate() -> None:
     budget = Budget(RestartPolicy(max_restarts=1))
-    assert budget.died(0.0, early=True) == 0.0
-    assert budget.died(1.0, early=False) == 0.0
-    assert budget.died(2.0, early=True) == 0.0
+    assert budget.died(0.0) == 0.0
+    budget.worked()
+    assert budget.died(2.0) == 0.0
+    assert budget.died(3.0) is None
 
 
 def test_the_wait_grows_to_eight_seconds_and_no_further_however_often_it_dies() -> None:
     budget = Budget(RestartPolicy(max_restarts=5000, within_s=1e9))
-    delays = [budget.died(float(now), early=True) or 0.0 for now in range(2000)]
+    delays = [budget.died(float(now)) or 0.0 for now in range(2000)]
     assert max(delays) <= 8.0 * 1.2
     assert min(delays[8:]) >= 8.0 * 0.8
 

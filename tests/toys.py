@@ -59,7 +59,9 @@ class Invert(Transform):
 
     sleep: float = 0.0
     poison: int = -1
+    words: int = 0  # length of what it says when it breaks
     broken: bool = False
+    broken_close: bool = False
     unset: bool = False
 
     def setup(self, spec: FrameSpec) -> None:
@@ -68,10 +70,14 @@ class Invert(Transform):
 
     def process(self, frame: Frame) -> None:
         if self.broken or frame.index == self.poison:
-            raise ValueError("told to break")
+            raise ValueError("told to break" + "\x00漢\udcff" * (self.words // 3))
         assert (frame.image == picture(frame.index, *frame.image.shape[:2])).all()
         time.sleep(self.sleep)
         np.subtract(255, frame.image, out=frame.clean)
+
+    def close(self) -> None:
+        if self.broken_close:
+            raise ValueError("told to break at the end")
 
 
 class Sum(Transform):
@@ -95,6 +101,7 @@ class Collect(Sink):
     output: str
     sleep: float = 0.0
     full_at: int = -1
+    slow_finish: float = 0.0
 
     _keep: int | None = None
 
@@ -118,6 +125,7 @@ class Collect(Sink):
             file.write(f"{frame.index} {frame.pts} {int(frame.blank)} {int(whole)}{extra}\n")
 
     def finish(self) -> dict[str, Any]:
+        time.sleep(self.slow_finish)
         return {"lines": len(Path(self.output).read_text().splitlines())}
 
 
