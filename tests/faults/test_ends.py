@@ -12,7 +12,7 @@ INVERT = {"name": "invert", "uses": "tests.toys:Invert"}
 
 
 def test_a_sink_that_dies_after_its_last_word_keeps_nobody_waiting(tmp_path: Path) -> None:
-    ended = Run(tmp_path, toy(tmp_path), fault="output:done:*=kill").end()
+    ended = Run(tmp_path, toy(tmp_path), fault=f"output:done:*=kill@{tmp_path}/once").end()
     assert ended.code == 0, ended.stderr
     assert ended.frames["output"] == 60
 
@@ -21,7 +21,7 @@ def test_of_two_sinks_one_may_die_after_its_last_word(tmp_path: Path) -> None:
     config = toy(tmp_path)
     second = {"output": str(tmp_path / "2.txt"), "slow_finish": 2.0}
     config["stages"].append({"name": "second", "uses": "tests.toys:Collect", "after": "invert", "with": second})
-    ended = Run(tmp_path, config, fault="output:done:*=kill").end()
+    ended = Run(tmp_path, config, fault=f"output:done:*=kill@{tmp_path}/once").end()
     assert ended.code == 0, ended.stderr
     assert len((tmp_path / "2.txt").read_text().splitlines()) == 60
 
