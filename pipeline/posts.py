@@ -34,6 +34,7 @@ class Lease:
     stage: int
     slot: int
     generation: int
+    alone: bool = False  # nothing is granted beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ class Slot:
     def grant(self, number: int, stage: int, worker: int) -> GrantTo:
         """A lease of this slot, of the given number, to a worker."""
         self.generation = (self.generation + 1) % GENERATIONS
-        self.leases[stage] = Lease(worker, stage, number, self.generation)
+        # A frame that is done again is done alone: its commit may die with a worker that has begun the next one, and it
+        # must not be blamed for that a second time.
+        self.leases[stage] = Lease(worker, stage, number, self.generation, alone=self.tries > 0)
         return GrantTo(worker, stage, number, self.generation, self.index, self.pts, self.duration, self.blank)
 
 
@@ -85,7 +88,8 @@ class Post:
     def idle(self) -> int | None:
         """The worker with the fewest leases, if it may have one more."""
         worker = min(self.workers, key=lambda w: len(self.workers[w]))
-        return worker if len(self.workers[worker]) < self.rule.credits else None
+        held = self.workers[worker]
+        return worker if len(held) < self.rule.credits and not any(lease.alone for lease in held) else None
 
     def take(self, index: int) -> int:
         """Let a waiting frame go to a worker; its slot."""

@@ -191,7 +191,8 @@ class World:
     def _check_nobody_waits_in_vain(self) -> None:
         ledger = self.ledger
         for at, post in enumerate(ledger.posts):
-            if not post.workers or min(map(len, post.workers.values())) >= post.rule.credits:
+            held = min(post.workers.values(), key=len) if post.workers else []
+            if not post.workers or len(held) >= post.rule.credits or any(lease.alone for lease in held):
                 continue
             if at == 0 and ledger.intake_open:
                 assert not ledger.free, "a slot is free and the source waits"

@@ -124,7 +124,6 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     wait_until(lambda: run.output.exists() and bool(run.workers("output")))
     wait_until(lambda: len(run.workers("invert")) == 1)
     run.process.send_signal(signal.SIGINT)
-    run.process.send_signal(signal.SIGINT)
     run.process.send_signal(signal.SIGTERM)
     assert run.end(timeout=10).code in (130, 143)
 
