@@ -13,7 +13,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ConfigError
-from pipeline.frame import STANDARD_PLANES, FrameSpec
+from pipeline.frame import STANDARD_PLANES
 from pipeline.importer import load_class
 from pipeline.messages import as_unicode
 from pipeline.reading import close_match, explain, printable, read_value, read_yaml
@@ -79,8 +79,7 @@ class BuiltStage:
         """Frames a worker may have granted: the next one while it works, where that cannot hold up another worker.
 
         A stage with lasting memory has one: its two buffers are told apart by its commits."""
-        lasting = bool(self.stage.memory(FrameSpec(width=16, height=16)))
-        return 1 if lasting or self.config.workers > 1 else 2
+        return 1 if self.stage.lasting or self.config.workers > 1 else 2
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,7 @@ def _check_place(where: str, stage: Stage, *, first: bool, leaf: bool, workers: 
         raise ConfigError(f"{where}: every branch ends in a sink, and nothing follows a sink")
     if stage.stateful and workers > 1:
         raise ConfigError(f"{where}.workers: {workers = }, but this stage keeps state: it has one worker")
-    if stage.memory(FrameSpec(width=16, height=16)) and not stage.stateful:
+    if stage.lasting and not stage.stateful:
         raise ConfigError(f"{where}: lasting memory is for stages that say `stateful`")
 
 

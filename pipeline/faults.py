@@ -1,8 +1,8 @@
 """Named points at which a test makes a worker die, freeze or raise. Off unless the environment says it is a test.
 
 `CLEANPLATE_FAULT="segmentation:before_commit:17=kill"` acts at that point of that stage for frame 17 (`*`: any frame);
-what can happen: `kill`, `stop`, `raise`; with `@PATH` behind it once only (that file
-is made to remember it). It is obeyed only while `CLEANPLATE_TEST=1` is set as well.
+what can happen: `kill`, `stop`, `raise`; with `@PATH` behind it once only (that file is made to remember it).
+It is obeyed only while `CLEANPLATE_TEST=1` is set as well.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import os
 
 from pipeline.config import BuiltStage, Plan
 from pipeline.crew import Member
-from pipeline.errors import ConfigError
 from pipeline.frame import STANDARD_PLANES, FrameSpec, Plane
 from pipeline.messages import Mapping
 from pipeline.ring import FrameRing, Region, memory_region, plane_region
@@ -59,8 +58,6 @@ def regions(plan: Plan, spec: FrameSpec) -> list[Region]:
     for built in plan.stages:
         own = built.stage.planes
         for name in built.stage.writes:
-            if name not in STANDARD_PLANES and name not in own:
-                raise ConfigError(f"{built.name}: writes the plane {name!r}, which nobody describes")
             planes[name] = own.get(name) or STANDARD_PLANES[name]
         for name, (shape, dtype) in built.stage.memory(spec).items():
             lasting.append(memory_region(f"{built.name}/{name}", shape, dtype))
@@ -71,8 +68,7 @@ def _claims(built: BuiltStage) -> list[tuple[str, bool, bool]]:
     """(name, writable, lasting) of everything that a stage is lent."""
     planes = [(name, False, False) for name in built.stage.reads]
     planes += [(name, True, False) for name in built.stage.writes]
-    names = built.stage.memory(FrameSpec(width=16, height=16))
-    return planes + [(f"{built.name}/{name}", True, True) for name in names]
+    return planes + [(f"{built.name}/{name}", True, True) for name in built.stage.lasting]
 
 
 def _mapping(region: Region, *, writable: bool, lasting: bool) -> Mapping:

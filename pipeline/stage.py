@@ -74,6 +74,11 @@ class Stage(BaseModel):
         """Arrays (name: shape, dtype) that outlive a crash of the worker; zero at first. Stateful stages only."""
         return {}
 
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """The names in `memory()`, which are the same for frames of any size."""
+        return tuple(self.memory(FrameSpec(width=16, height=16)))
+
     def close(self) -> None:
         """Let go of what `setup()` took."""
 

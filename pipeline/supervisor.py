@@ -192,9 +192,7 @@ class Supervisor:
 
     def _blame(self, member: Member, fault: Fault) -> None:
         member.last_fault = fault.error
-        if fault.when != "frame":
-            return
-        if self.phase is Phase.ENDED:
+        if fault.when != "frame" or self.phase is Phase.ENDED:
             return
         self.books.fault(member.stage, fault)
         built, meter = self.plan.stages[member.stage], self.books.stage(member.stage)
