@@ -161,15 +161,17 @@ def _build(label: str, config: PipelineConfig, at: int, given: str | None, wante
     leaf = stage.name not in followed
     address = given if at == 0 else wanted if leaf else None
     cls = load_class(stage.uses, where)
+    options = dict(stage.options)
     if pick := getattr(cls, "pick", None):
-        cls = pick(address)
+        cls, kinds = pick(address), cls.kinds()
+        meant_for_another = {name for kind in kinds for name in kind.model_fields} - set(cls.model_fields)
+        options = {name: value for name, value in options.items() if name not in meant_for_another}
     if not issubclass(cls, Stage):
         raise ConfigError(f"{where}.uses: {stage.uses} is not a stage")
     if clash := RESERVED_KEYS & set(cls.model_fields):
         raise ConfigError(f"{where}: the field names {sorted(clash)} are reserved")
     if address is not None and as_unicode(address) != address:
         raise ConfigError(f"{where}: the name {address!r} is not UTF-8; rename the file")
-    options = dict(stage.options)
     key = "input" if at == 0 else "output"
     if address is not None and key in cls.model_fields:
         options[key] = address

@@ -34,6 +34,8 @@ class FrameSpec(BaseModel):
 
     `width` and `height` are pixels as shown (rotation applied). `rate` is the nominal rate in frames/s; the truth is in
     each frame's `pts`, counted in `time_base` seconds. Colour tags are the numbers of ISO/IEC 23091-2 (2: unspecified).
+    `start` and `end` are set where only a part of the source is taken: seconds on the clock of `pts`, which is the
+    source's own; frames with start <= pts * time_base < end come out, with the `pts` that they have in the source.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +53,8 @@ class FrameSpec(BaseModel):
     color_range: int = 0
     color_primaries: int = 2
     color_trc: int = 2
+    start: Fraction | None = None
+    end: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,13 @@ STANDARD_PLANES: Mapping[str, Plane] = {
 }
 
 Arrays = Mapping[str, NDArray[Any]]
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """A view of the same memory that refuses to be written."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(slots=True)

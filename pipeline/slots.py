@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import OBJECTS, Arrays, Frame
+from pipeline.frame import OBJECTS, Arrays, Frame, read_only
 from pipeline.messages import Grant, Mapping
 from pipeline.ring import Region
 
@@ -32,9 +32,9 @@ class SlotViews:
             (lasting if mapping.memory else planes)[mapping.name] = arrays
         count = len(next(iter(planes.values()))) if planes else 0
         self._frames = [Frame({name: arrays[slot] for name, arrays in planes.items()}) for slot in range(count)]
-        self._before = [{name: _locked(pair[at]) for name, pair in lasting.items()} for at in (0, 1)]
+        self._before = [{name: read_only(pair[at]) for name, pair in lasting.items()} for at in (0, 1)]
         self._after = [{name: pair[1 - at] for name, pair in lasting.items()} for at in (0, 1)]
-        self._blank: Arrays = {name: _locked(np.zeros_like(arrays[0])) for name, arrays in planes.items()}
+        self._blank: Arrays = {name: read_only(np.zeros_like(arrays[0])) for name, arrays in planes.items()}
 
     def frame(self, grant: Grant) -> Frame:
         """The frame of this grant. A blank one shows a blank, never what lies in the slot."""
@@ -43,9 +43,3 @@ class SlotViews:
         frame.blank, frame.rejected = grant.blank, ""
         frame.before, frame.after = self._before[grant.buffer], self._after[grant.buffer]
         return frame
-
-
-def _locked(array: NDArray[Any]) -> NDArray[Any]:
-    view = array.view()
-    view.flags.writeable = False
-    return view

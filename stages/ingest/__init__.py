@@ -29,3 +29,11 @@ class Auto(Source):
         if "://" in (where or "") or scheme == "cam":
             raise ConfigError(f"--input {where}: live inputs ({scheme}:) come in a later version; give a file")
         return File
+
+    @classmethod
+    def kinds(cls) -> tuple[type[Source], ...]:
+        """All classes that it may stand for: what is configured for one of them is no mistake for another."""
+        from stages.ingest.file import File
+        from stages.ingest.lavfi import Lavfi
+
+        return File, Lavfi

@@ -20,3 +20,11 @@ class Auto(Sink):
         if where is not None and "://" in where:
             raise ConfigError(f"--output {where}: outputs to the network come in a later version")
         return File
+
+    @classmethod
+    def kinds(cls) -> tuple[type[Sink], ...]:
+        """All classes that it may stand for: what is configured for one of them is no mistake for another."""
+        from stages.output.file import File
+        from stages.output.null import Null
+
+        return File, Null

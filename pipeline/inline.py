@@ -1,0 +1,123 @@
+"""Inline: the steps of a plan in this very process, one frame at a time, for notebooks, trials and benchmarks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import BuiltStage, Plan, load_config
+from pipeline.errors import ConfigError
+from pipeline.frame import STANDARD_PLANES, Arrays, Frame, FrameSpec, Image, read_only
+from pipeline.stage import Sink, Source, Stage, Transform
+
+Lasting = tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]
+
+
+class _Step:
+    """A stage with its own view of the planes: what it reads is locked, as it is for a worker."""
+
+    def __init__(self, built: BuiltStage, planes: Arrays, spec: FrameSpec) -> None:
+        self.name = built.name
+        self.stage: Stage = type(built.stage).model_validate(dict(built.options))
+        reads = {name: read_only(planes[name]) for name in built.stage.reads}
+        writes = {name: planes[name] for name in built.stage.writes}
+        self.frame = Frame(reads | writes)
+        self._lasting: Lasting = (_arrays(built.stage, spec), _arrays(built.stage, spec))
+        self._turn = 0
+
+    def set_up(self, spec: FrameSpec) -> None:
+        if isinstance(self.stage, Transform | Sink):
+            self.stage.setup(spec)
+
+    def run(self) -> float:
+        """Do the frame; return the seconds that it took."""
+        frame = self.frame
+        frame.before = {name: read_only(array) for name, array in self._lasting[self._turn].items()}
+        frame.after = self._lasting[1 - self._turn]
+        begun = time.perf_counter()
+        if isinstance(self.stage, Transform):
+            self.stage.process(frame)
+        elif isinstance(self.stage, Sink):
+            self.stage.write(frame)
+        seconds = time.perf_counter() - begun
+        self._turn = 1 - self._turn
+        return seconds
+
+
+class Inline:
+    """Everything behind the source of a plan, set up for frames of one size.
+
+        with Inline.of("remove-people", width=1280, height=720) as steps:
+            clean = steps.process(image).clean
+
+    An exception of a stage comes out as it is. Nothing is shared, nothing is restarted: that is what a run is for.
+    """
+
+    def __init__(self, stages: Sequence[BuiltStage], spec: FrameSpec) -> None:
+        self.spec = spec
+        self.planes: dict[str, NDArray[Any]] = {}
+        for built in stages:
+            for name in built.stage.writes:
+                plane = built.stage.planes.get(name) or STANDARD_PLANES[name]
+                self.planes[name] = np.zeros(plane.shape(spec), plane.dtype)
+        self._steps = [_Step(built, self.planes, spec) for built in stages if not isinstance(built.stage, Source)]
+        self._index = 0
+
+    @classmethod
+    def of(cls, config: str, *, width: int, height: int, sets: Sequence[str] = ()) -> Self:
+        """The transforms of a configuration, by path or shipped name, without its source and its sinks."""
+        plan = load_config(config, sets=sets, given="pictures", wanted="null:")
+        kept = [built for built in plan.stages if not isinstance(built.stage, Sink)]
+        return cls(kept, FrameSpec(width=width, height=height))
+
+    @classmethod
+    def whole(cls, plan: Plan, spec: FrameSpec) -> Self:
+        """All of a plan but its source, the sinks as well."""
+        return cls(plan.stages, spec)
+
+    def process(self, image: Image, *, pts: int | None = None) -> Frame:
+        """One picture, uint8 [H, W, 3] BGR; the planes of the frame that comes back are overwritten by the next call.
+
+        Raises ConfigError where it is of another size or kind.
+        """
+        for _ in self.timed(image, pts=pts):
+            pass
+        return Frame(self.planes, index=self._index - 1)
+
+    def timed(self, image: Image, *, pts: int | None = None, duration: int = 1) -> Iterator[tuple[str, float]]:
+        """The same, step by step: the name of each stage and the seconds it took."""
+        wanted = (self.spec.height, self.spec.width, 3)
+        if image.shape != wanted or image.dtype != np.uint8:
+            raise ConfigError(f"a picture of {image.dtype} {image.shape}, but these steps are for uint8 {wanted}")
+        np.copyto(self.planes["image"], image)
+        for step in self._steps:
+            frame = step.frame
+            frame.index, frame.pts, frame.duration = self._index, self._index if pts is None else pts, duration
+            yield step.name, step.run()
+        self._index += 1
+
+    def facts(self) -> list[dict[str, str]]:
+        """The models that run: name, source, checksum, device, precision."""
+        return [facts for step in self._steps for facts in step.stage.context.models]
+
+    def __enter__(self) -> Self:
+        for step in self._steps:
+            step.set_up(self.spec)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for step in self._steps:
+            if isinstance(step.stage, Sink) and error is None:
+                step.stage.finish()
+            step.stage.close()
+
+
+def _arrays(stage: Stage, spec: FrameSpec) -> dict[str, NDArray[Any]]:
+    return {name: np.zeros(shape, dtype) for name, (shape, dtype) in stage.memory(spec).items()}

@@ -1,0 +1,74 @@
+"""A pipeline's steps in this very process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config import load_config
+from pipeline.errors import ConfigError
+from pipeline.frame import FrameSpec
+from pipeline.inline import Inline
+from stages.ingest.file import File
+from tests.clips import make_clip, picture, read_all
+from tests.runs import Run
+
+
+def test_a_picture_goes_through_all_transforms() -> None:
+    with Inline.of("remove-people", width=96, height=64) as steps:
+        frame = steps.process(picture(3))
+    assert set(frame.planes) == {"image", "objects", "mask", "filled", "rest", "clean"}
+    assert np.array_equal(frame.clean, picture(3)), "nobody is in it, so nothing changes"
+
+
+def test_what_runs_is_named() -> None:
+    with Inline.of("remove-people", width=96, height=64, sets=["inpainting.model=telea"]) as steps:
+        assert [facts["name"] for facts in steps.facts()] == ["yolov5s-seg", "telea"]
+
+
+@pytest.mark.parametrize("image", [np.zeros((64, 95, 3), np.uint8), np.zeros((64, 96, 3), np.float32)])
+def test_a_picture_of_another_size_or_kind_is_refused(image: np.ndarray) -> None:
+    steps = Inline.of("remove-people", width=96, height=64)
+    with pytest.raises(ConfigError, match="these steps are for uint8"):
+        steps.process(image)
+
+
+def test_planes_that_a_stage_reads_are_locked() -> None:
+    plan = load_config("remove-people", given="in.mp4", wanted="null:")
+    steps = Inline.whole(plan, FrameSpec(width=96, height=64))
+    frame = steps._steps[0].frame
+    assert not frame.image.flags.writeable
+    assert frame.mask.flags.writeable
+
+
+def test_each_step_is_timed(tmp_path: Path) -> None:
+    plan = load_config("remove-people", given="in.mp4", wanted=str(tmp_path / "out.mkv"))
+    with Inline.whole(plan, FrameSpec(width=96, height=64)) as steps:
+        times = dict(steps.timed(picture(1), pts=1))
+    assert list(times) == ["segmentation", "plate", "inpainting", "output"]
+    assert all(seconds > 0 for seconds in times.values())
+    assert (tmp_path / "out.mkv").exists()
+
+
+@pytest.mark.real
+def test_the_result_is_that_of_a_run(tmp_path: Path) -> None:
+    """Memory from frame to frame included: a still disc that the background remembers behind a moving mask."""
+    clip = make_clip(tmp_path / "in.mkv", 20, codec="ffv1", pixels="bgr0")
+    sets = ["segmentation.precision=float32", "output.codec=ffv1"]
+    out = tmp_path / "out.mkv"
+    run = Run(tmp_path, "remove-people", "-i", str(clip), "-o", str(out), *(a for s in sets for a in ("--set", s)))
+    assert run.end(120).code == 0
+    _, images, _ = read_all(File(input=str(clip)))
+    _, wanted, _ = read_all(File(input=str(out)))
+    with Inline.of("remove-people", width=96, height=64, sets=sets[:1]) as steps:
+        for image, clean in zip(images, wanted, strict=True):
+            assert np.array_equal(steps.process(image).clean, clean)
+
+
+def test_what_is_configured_for_a_file_is_no_mistake_where_nothing_is_kept() -> None:
+    plan = load_config("remove-people", given="in.mp4", wanted="null:")
+    assert plan.stages[-1].uses == "stages.output.null:Null"
+    with pytest.raises(ConfigError, match="codek: no such field"):
+        load_config("remove-people", sets=["output.codek=av1"], given="in.mp4", wanted="null:")
