@@ -1,26 +1,24 @@
 """Does any process grow while a long video goes through?
 
-`python -m benchmarks.memory CLIP [--config remove-people]` watches the resident memory of the supervisor and of every
-worker from frame 200 on. The ring is mapped and touched whole at the start, so it does not count as growth.
+Watches the resident memory of the supervisor and of every worker from frame 200 on. The ring is mapped and touched
+whole at the start, so it does not count as growth.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from pipeline.config import load_config
-from pipeline.report import machine, write_atomically
+from pipeline.errors import RunError
 from pipeline.run import run_plan
 from pipeline.supervisor import Supervisor
 
-RESULTS = Path(__file__).parent / "results"
 WARM = 200  # frames
 EVERY = 20
 
@@ -54,13 +52,16 @@ class Watch:
         }
 
 
-def measure(clip: str, config: str) -> dict[str, Any]:
-    """Run the clip once; growth in MB by process."""
+def measure(clip: str, config: str, sets: Sequence[str] = ()) -> dict[str, Any]:
+    """Run the clip once; growth in MB by process. Raises RunError: it fails, or is too short to tell."""
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
-        plan = load_config(config, given=clip, wanted=str(Path(folder) / "out.mp4"))
+        plan = load_config(config, sets=sets, given=clip, wanted=str(Path(folder) / "out.mp4"))
         result = run_plan(plan, tick=watch.tick)
-    assert result.code == 0, result.error
+    if result.code:
+        raise RunError(f"the run to be measured ended with {result.code}: {result.error or result.report['result']}")
+    if not watch.samples:
+        raise RunError(f"{clip}: fewer than {WARM} frames tell nothing about growth")
     report = result.report
     return {
         "clip": Path(clip).name,
@@ -68,20 +69,5 @@ def measure(clip: str, config: str) -> dict[str, Any]:
         "fps": report["fps"],
         "stages": report["stages"],
         "processes": watch.growth(),
-        "machine": machine(),
+        "most_grown_mb": max(found["grown_mb"] for found in watch.growth().values()),
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clip")
-    parser.add_argument("--config", default="remove-people")
-    options = parser.parse_args()
-    content = measure(options.clip, options.config)
-    RESULTS.mkdir(exist_ok=True)
-    write_atomically(RESULTS / "memory.json", content)
-    print(json.dumps({key: content[key] for key in ("clip", "frames", "fps", "processes")}, indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,63 @@
+"""Where results lie, what every one of them carries, and whether a new one is worse than an old one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError
+from pipeline.report import machine, write_atomically
+
+FOLDER = Path(__file__).parent / "results"
+HIGHER_IS_BETTER = frozenset({"fps"})
+LOWER_IS_BETTER = frozenset(
+    {"hop_per_memcpy", "hop_per_memcpy_in_cache", "control_ms_per_frame", "p50_ms", "most_grown_mb"}
+)
+
+
+def complete(question: str, content: dict[str, Any]) -> dict[str, Any]:
+    """A result with what a figure needs beside it: what was asked, when, and on which machine."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"question": question, "date": now, **content, "machine": machine()}
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write one result. Raises OSError."""
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, content)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read one result. Raises ConfigError."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: no benchmark result that can be read ({error})") from error
+    if not isinstance(content, dict) or "question" not in content:
+        raise ConfigError(f"{path}: not a benchmark result of this program")
+    return content
+
+
+def losses(old: dict[str, Any], new: dict[str, Any], tolerance: float) -> list[str]:
+    """One line for each figure that both have and that is worse by more than `tolerance` (0.1: 10 %)."""
+    before, after = dict(_figures(old, "")), dict(_figures(new, ""))
+    lines = []
+    for path in before.keys() & after.keys():
+        was, is_now = before[path], after[path]
+        higher = path.rpartition(".")[2] in HIGHER_IS_BETTER
+        worse = is_now < was * (1 - tolerance) if higher else is_now > was * (1 + tolerance)
+        if worse:
+            lines.append(f"{path}: {was:g} -> {is_now:g}")
+    return sorted(lines)
+
+
+def _figures(content: dict[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+    """All figures of which it is known which way is better, by dotted path."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _figures(value, f"{prefix}{key}.")
+        elif key in HIGHER_IS_BETTER | LOWER_IS_BETTER and isinstance(value, int | float):
+            yield f"{prefix}{key}", float(value)
