@@ -1,0 +1,52 @@
+"""Whole runs from Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.api import RunFailed, process_video
+from pipeline.errors import ConfigError
+from tests.clips import decode, make_clip
+from tests.runs import ROOT
+
+QUICK = ["segmentation.size=64", "inpainting.model=telea"]
+
+
+@pytest.mark.real
+def test_a_video_in_one_line(tmp_path: Path) -> None:
+    clip, out = make_clip(tmp_path / "in.mp4", 12), tmp_path / "out.mp4"
+    counts: list[int] = []
+    report = process_video(clip, out, sets=QUICK, frames=10, report=tmp_path / "r.json", on_frame=counts.append)
+    assert report["frames"]["output"] == len(decode(out)) == 10
+    assert counts[-1] == 10
+    assert counts == sorted(set(counts)), "each number is larger than the one before"
+    assert (tmp_path / "r.json").exists()
+
+
+@pytest.mark.real
+def test_what_goes_wrong_is_an_exception_with_the_report(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match=r"nothing\.mp4") as caught:
+        process_video(tmp_path / "nothing.mp4", tmp_path / "out.mp4", sets=QUICK)
+    assert caught.value.code == 3
+    assert caught.value.report["result"] == "failed"
+
+
+def test_a_misspelt_key_is_known_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="classes"):
+        process_video("in.mp4", tmp_path / "out.mp4", sets=["segmentation.clases=[dog]"])
+
+
+@pytest.mark.real
+def test_it_works_where_there_is_no_main_module_to_come_back_to(tmp_path: Path) -> None:
+    """A notebook's cell is no file: workers must not depend on the program that starts them."""
+    clip, out = make_clip(tmp_path / "in.mp4", 5), tmp_path / "out.mp4"
+    cell = f"from pipeline.api import process_video\nprocess_video({str(clip)!r}, {str(out)!r}, sets={QUICK!r})\n"
+    done = subprocess.run(
+        [sys.executable, "-"], input=cell, text=True, cwd=ROOT, capture_output=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(decode(out)) == 5
