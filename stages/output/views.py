@@ -1,0 +1,82 @@
+"""Views: what a sink shows of a frame: the result, the input, or both; knows no file and no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pipeline.frame import Frame, FrameSpec, Image
+
+ViewName = Literal["result", "input", "side-by-side", "overlay", "panel"]
+RED = (0, 0, 255)
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a frame: the planes it needs, how many pictures stand side by side and on top of each other,
+    and what fills them, row by row."""
+
+    planes: tuple[str, ...]
+    columns: int
+    rows: int
+    draw: Callable[[Frame, Image], None] | None = None  # into uint8 [rows * H, columns * W, 3]; None: the plane itself
+
+
+def _side_by_side(frame: Frame, out: Image) -> None:
+    left, right = _parts(out, rows=1, columns=2)
+    left[:], right[:] = frame.image, frame.clean
+
+
+def _overlay(frame: Frame, out: Image) -> None:
+    """The input, half red where the mask is."""
+    import cv2
+
+    tinted = np.full_like(out, RED)
+    cv2.addWeighted(frame.image, 0.5, tinted, 0.5, 0, dst=tinted)
+    np.copyto(out, frame.image)
+    cv2.copyTo(tinted, frame.mask, out)
+
+
+def _panel(frame: Frame, out: Image) -> None:
+    """Input and result, below them the overlay and the mask."""
+    source, result, overlay, mask = _parts(out, rows=2, columns=2)
+    source[:], result[:], mask[:] = frame.image, frame.clean, frame.mask[..., None]
+    _overlay(frame, overlay)
+
+
+def _parts(out: Image, *, rows: int, columns: int) -> list[Image]:
+    height, width = out.shape[0] // rows, out.shape[1] // columns
+    return [
+        out[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        for row in range(rows)
+        for column in range(columns)
+    ]
+
+
+VIEWS: Mapping[ViewName, View] = {
+    "result": View(("clean",), 1, 1),
+    "input": View(("image",), 1, 1),
+    "side-by-side": View(("image", "clean"), 2, 1, _side_by_side),
+    "overlay": View(("image", "mask"), 1, 1, _overlay),
+    "panel": View(("image", "mask", "clean"), 2, 2, _panel),
+}
+
+
+class Canvas:
+    """Draws one view again and again; a view that is a plane as it stands is lent, not copied."""
+
+    def __init__(self, name: ViewName, spec: FrameSpec) -> None:
+        view = VIEWS[name]
+        self.spec = spec.model_copy(update={"width": spec.width * view.columns, "height": spec.height * view.rows})
+        self._view = view
+        self._out = np.zeros((self.spec.height, self.spec.width, 3), np.uint8) if view.draw else None
+
+    def of(self, frame: Frame) -> Image:
+        """uint8 [H, W, 3] BGR of `spec`'s size; valid until the next call, or as long as the frame."""
+        if self._view.draw is None or self._out is None:
+            return frame.planes[self._view.planes[0]]
+        self._view.draw(frame, self._out)
+        return self._out
