@@ -7,17 +7,37 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import nn
 
-Precision = Literal["auto", "float32", "bfloat16"]
+from models.base import ModelError
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Network = TypeVar("Network", bound=nn.Module)
+
+TENSOR_CORES = 7  # major compute capability of the first GPUs that multiply float16 several times as fast
 
 
 def choose(device: str = "auto", precision: Precision = "auto") -> tuple[torch.device, torch.dtype]:
-    """auto: the first GPU, else the processor; bfloat16 where it multiplies several times as fast, else float32."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    """auto: the first GPU, else the processor; the half-size format that it multiplies several times as fast, bfloat16
+    before float16, else float32.
+
+    Decided by what the hardware can do, never by timing. Raises ModelError for float16 on a processor, which emulates
+    it, and for a GPU that is not there.
+    """
+    there = torch.cuda.is_available()
+    place = torch.device(("cuda" if there else "cpu") if device == "auto" else device)
+    if place.type == "cuda" and not there:
+        raise ModelError(
+            f"{device = } was asked for, but torch {torch.__version__} finds no GPU; next: device cpu or auto"
+        )
     if precision == "auto":
-        precision = "bfloat16" if _fast_bfloat16(device) else "float32"
-    return torch.device(device), torch.bfloat16 if precision == "bfloat16" else torch.float32
+        return place, _fast_format(place)
+    if precision == "float16" and place.type == "cpu":
+        raise ModelError(f"{precision = } needs a GPU, but the network runs on the processor; next: bfloat16 or auto")
+    return place, {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+
+
+def digits(dtype: torch.dtype) -> str:
+    """The name of a number format, as in reports: `bfloat16`."""
+    return str(dtype).removeprefix("torch.")
 
 
 def to_channels_last(network: Network) -> Network:
@@ -27,10 +47,12 @@ def to_channels_last(network: Network) -> Network:
     return network
 
 
-def _fast_bfloat16(device: str) -> bool:
-    if device.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+def _fast_format(place: torch.device) -> torch.dtype:
+    if place.type == "cuda":
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return torch.bfloat16
+        return torch.float16 if torch.cuda.get_device_capability(place)[0] >= TENSOR_CORES else torch.float32
     capabilities: dict[str, Any] = getattr(
         torch.cpu, "get_capabilities", dict
     )()  # younger than the oldest torch that will do
-    return bool(capabilities.get("amx_bf16", False))  # without AMX it is hardly faster
+    return torch.bfloat16 if capabilities.get("amx_bf16", False) else torch.float32  # without AMX it is hardly faster

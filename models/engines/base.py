@@ -1,0 +1,43 @@
+"""What every engine promises to whoever calls it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from models.base import Image
+from models.letterbox import LEAST, STEP
+
+
+class Engine(Protocol):
+    """Executes one network on one canvas at a time.
+
+    `name` is `torch`, `openvino` or `onnxruntime`; `device` and `precision` say what really runs (`cpu`, `bfloat16`);
+    `note` says in one line why a faster engine was passed over, empty where none was.
+    """
+
+    name: str
+    device: str
+    precision: str
+    note: str
+
+    def __call__(self, canvas: Image) -> tuple[Tensor, ...]:
+        """uint8 [H, W, 3] BGR, sides multiples of 32, at least 64, in; the network's outputs, batch 1, out.
+
+        The outputs lie on the engine's device in a format of its choice and are valid until the next call: copy to
+        keep. They may hold values that are not finite; to look is the caller's part. Raises ValueError for another
+        canvas.
+        """
+        ...
+
+
+def check_canvas(canvas: Image) -> tuple[int, int]:
+    """Height and width of a canvas that a network can take. Raises ValueError."""
+    height, width = canvas.shape[:2]
+    if canvas.dtype != np.uint8 or canvas.shape[2:] != (3,) or height % STEP or width % STEP:
+        raise ValueError(f"{canvas.shape = }, {canvas.dtype}: must be uint8 [H, W, 3], sides multiples of {STEP}")
+    if min(height, width) < LEAST:
+        raise ValueError(f"{canvas.shape = }: either side must be at least {LEAST}")
+    return height, width
