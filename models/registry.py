@@ -34,7 +34,8 @@ ENTRIES: tuple[Entry, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One line of the catalogue. `state` is `present`, `missing` or `damaged`."""
+    """One line of the catalogue. `state` is `present`, `missing` or `damaged`; `size` in bytes; `checksum` says whose
+    it is: `published`, `recorded` when the file first came here, or empty."""
 
     name: str
     task: Task
@@ -42,6 +43,9 @@ class Listing:
     licence: str
     state: str
     detail: str
+    weights: str = ""
+    size: int = 0
+    checksum: str = ""
 
 
 def load_segmenter(name: str, *, classes: list[str], weights_file: str | None = None, **options: Any) -> Segmenter:
@@ -62,16 +66,26 @@ def load_inpainter(name: str, *, weights_file: str | None = None) -> Inpainter:
     return _adapter(entry)(file) if file else _adapter(entry)()  # type: ignore[no-any-return]
 
 
-def catalogue() -> list[Listing]:
-    """Every known model and whether its weights are here; imports no model library."""
-    return [_listing(entry) for entry in ENTRIES]
+def catalogue(*, hashed: bool = True) -> list[Listing]:
+    """Every known model and whether its weights are here; imports no model library.
+
+    Without `hashed` a file of the right size passes for the right one."""
+    return [_listing(entry, hashed) for entry in ENTRIES]
 
 
-def _listing(entry: Entry) -> Listing:
+def weights_needed(name: str, weights_file: str | None = None) -> list[str]:
+    """The names of the known weights that the model of that name loads; none for a file of one's own."""
+    return [entry.weights for entry in ENTRIES if entry.name == name and entry.weights and not weights_file]
+
+
+def _listing(entry: Entry, hashed: bool) -> Listing:
     if not entry.weights:
         return Listing(entry.name, entry.task, entry.source, entry.licence, "present", "needs no weights")
-    known, status = weights.KNOWN[entry.weights], weights.status(entry.weights)
-    return Listing(entry.name, entry.task, known.source, known.licence, status.state, status.detail)
+    known, status = weights.KNOWN[entry.weights], weights.status(entry.weights, hashed=hashed)
+    return Listing(
+        entry.name, entry.task, known.source, known.licence, status.state, status.detail,
+        known.name, known.size, weights.trust(known.name),
+    )  # fmt: skip
 
 
 def _find(task: Task, name: str) -> Entry:

