@@ -16,7 +16,8 @@ from pipeline.errors import ConfigError
 from pipeline.frame import STANDARD_PLANES
 from pipeline.importer import load_class
 from pipeline.messages import as_unicode
-from pipeline.reading import close_match, explain, printable, read_value, read_yaml
+from pipeline.overrides import PREFIX, Overrides
+from pipeline.reading import close_match, culprit, explain, read_yaml
 from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
 
 MAX_OPTIONS = 30_000  # bytes of one stage, so that they fit into a message
@@ -95,51 +96,36 @@ class Plan:
         return 1 if self.on_full == "drop_oldest" else stage.credits
 
 
-def load_config(where: str, *, sets: Sequence[str] = (), given: str | None = None, wanted: str | None = None) -> Plan:
+def load_config(
+    where: str,
+    *,
+    sets: Sequence[str] = (),
+    given: str | None = None,
+    wanted: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Plan:
     """Read, override and check the pipeline at a path, or of a shipped name.
 
-    `given` is the input for its first stage, `wanted` the output for its last ones. Raises ConfigError, in one line."""
+    `given` is the input for its first stage, `wanted` the output for its last ones. `environment` (`variables()` by
+    default) goes before the file, `sets` before both. Raises ConfigError, in one line."""
     label, raw = read_yaml(where)
+    overrides = Overrides(raw, [key for key in PipelineConfig.model_fields if key != "stages"])
+    for name, text in (variables() if environment is None else environment).items():
+        overrides.add_variable(name, text)
     for item in sets:
-        _override(raw, item)
+        overrides.add_set(item)
     try:
         config = PipelineConfig.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{label}: {explain(error, PipelineConfig, raw)}") from error
+        giver = overrides.giver(culprit(error, raw), label)
+        raise ConfigError(f"{giver}: {explain(error, PipelineConfig, raw)}") from error
     _check_names(label, config)
-    built = tuple(_build(label, config, at, given, wanted) for at in range(len(config.stages)))
+    built = tuple(_build(label, config, at, given, wanted, overrides) for at in range(len(config.stages)))
     _check_flow(label, built)
     source = built[0].stage
     live = isinstance(source, Source) and source.live
     on_full = config.on_full or ("drop_oldest" if live else "block")
     return Plan(config, built, on_full, _slots(label, config, built))
-
-
-def _override(raw: dict[str, Any], item: str) -> None:
-    """Apply one `--set`: `key=value`, `STAGE.key=value` or `STAGE.FIELD=value`."""
-    path, sign, text = item.partition("=")
-    label = f"--set {printable(item)}"
-    if not sign:
-        raise ConfigError(f"{label}: needs a value, as in {label}=VALUE")
-    value = read_value(text, label)
-    head, dot, key = path.partition(".")
-    if not dot:
-        if head not in PipelineConfig.model_fields or head == "stages":
-            known = [name for name in PipelineConfig.model_fields if name != "stages"]
-            raise ConfigError(f"{label}: no such key {head!r}{close_match(head, known)}")
-        raw[head] = value
-        return
-    listed = raw.get("stages")  # not validated yet: anything may stand there
-    found = [stage for stage in listed if isinstance(stage, dict)] if isinstance(listed, list) else []
-    stages = {str(stage.get("name")): stage for stage in found}
-    if head not in stages:
-        raise ConfigError(f"{label}: no stage {head!r}{close_match(head, stages)}")
-    if key in RESERVED_KEYS and key != "with":
-        stages[head][key] = value
-        return
-    options = stages[head].get("with") or {}
-    if isinstance(options, dict):
-        stages[head]["with"] = {**options, key: value}
 
 
 def _check_names(label: str, config: PipelineConfig) -> None:
@@ -154,7 +140,9 @@ def _check_names(label: str, config: PipelineConfig) -> None:
         seen.add(stage.name)
 
 
-def _build(label: str, config: PipelineConfig, at: int, given: str | None, wanted: str | None) -> BuiltStage:
+def _build(
+    label: str, config: PipelineConfig, at: int, given: str | None, wanted: str | None, overrides: Overrides
+) -> BuiltStage:
     stage = config.stages[at]
     where = f"{label}: stages.{stage.name}"
     followed = {config.stages[i - 1].name if s.after is None else s.after for i, s in enumerate(config.stages) if i}
@@ -180,7 +168,8 @@ def _build(label: str, config: PipelineConfig, at: int, given: str | None, wante
     try:
         made = cls.model_validate(options)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {explain(error, cls, options)}") from error
+        giver = overrides.giver(f"stages.{stage.name}.with.{culprit(error, options)}", label)
+        raise ConfigError(f"{giver}: stages.{stage.name}: {explain(error, cls, options)}") from error
     if len(json.dumps(options, default=str)) > MAX_OPTIONS:
         raise ConfigError(f"{where}: more than {MAX_OPTIONS} bytes of options; put long lists into a file")
     after = None if at == 0 else stage.after or config.stages[at - 1].name
@@ -228,6 +217,11 @@ def _slots(label: str, config: PipelineConfig, stages: Sequence[BuiltStage]) -> 
     if config.slots < least:
         raise ConfigError(f"{label}: slots = {config.slots}, but one for each worker and one more make {least}")
     return config.slots
+
+
+def variables() -> dict[str, str]:
+    """The variables that override values of a pipeline: `CLEANPLATE__KEY`, `CLEANPLATE__STAGE__FIELD`."""
+    return {name: text for name, text in sorted(os.environ.items()) if name.startswith(PREFIX)}
 
 
 def cache_dir() -> Path:

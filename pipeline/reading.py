@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from pipeline.errors import ConfigError
+from pipeline.masking import masked
 
 MAX_FILE = 1 << 16
 MAX_DEPTH = 20
@@ -83,11 +85,11 @@ def read_yaml(where: str) -> tuple[str, dict[str, Any]]:
 
 
 def read_value(text: str, label: str) -> Any:
-    """The value of one `--set`. Raises ConfigError."""
+    """The value of one override. Raises ConfigError."""
     try:
         return yaml.load(text, _StrictLoader)  # noqa: S506
     except (yaml.YAMLError, *_MISFITS) as error:
-        raise ConfigError(f"{label}: {text!r:.60} is not a YAML value") from error
+        raise ConfigError(f"{label}: {masked(repr(text)):.60} is not a YAML value") from error
 
 
 def _parse(text: str, label: str) -> Any:
@@ -116,8 +118,7 @@ def explain(error: ValidationError, model: type[BaseModel], raw: Mapping[str, An
     """One complaint of a validation in one line: key path, what is wrong, the close match.
 
     An unknown key comes before a missing one: it often is that one, misspelt."""
-    found = error.errors(include_url=False)
-    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    first = _first(error)
     path = _path(first["loc"], raw)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -126,8 +127,18 @@ def explain(error: ValidationError, model: type[BaseModel], raw: Mapping[str, An
     if first["type"] == "missing":
         return f"{path}: is missing{more}"
     said = first["msg"][:1].lower() + first["msg"][1:]
-    found_instead = "" if ", not " in said else f", not {first['input']!r:.60}"
+    found_instead = "" if ", not " in said else f", not {masked(repr(first['input'])):.60}"
     return f"{path}: {printable(said)}{found_instead}{more}"
+
+
+def culprit(error: ValidationError, raw: Mapping[str, Any]) -> str:
+    """The key path of what `explain` explains."""
+    return _path(_first(error)["loc"], raw)
+
+
+def _first(error: ValidationError) -> ErrorDetails:
+    found = error.errors(include_url=False)
+    return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
 
 
 def _path(loc: tuple[int | str, ...], raw: Mapping[str, Any]) -> str:

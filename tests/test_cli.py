@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.check import draw
 from pipeline.cli.run import summary
 from pipeline.cli.schema import build
 from pipeline.config import load_config
@@ -88,15 +87,6 @@ def test_check_says_what_memory_the_ring_takes() -> None:
     small, large = (cleanplate("check", "remove-people", "--size", size).stdout for size in ("640x360", "3840x2160"))
     assert "MB at 640x360" in small
     assert "MB at 3840x2160" in large
-
-
-def test_the_drawing_shows_branches(tmp_path: Path) -> None:
-    config = toy(tmp_path)
-    config["stages"].append({**config["stages"][-1], "name": "second", "after": "invert"})
-    path = tmp_path / "branch.yaml"
-    path.write_text(json.dumps(config))
-    drawn = draw(load_config(str(path))).splitlines()
-    assert [line.lstrip()[0] for line in drawn[1:]] == ["●", "│", "└", "└"]
 
 
 def test_a_branch_feeds_both_sinks(tmp_path: Path) -> None:

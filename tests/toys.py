@@ -131,3 +131,12 @@ class Collect(Sink):
 
 class CollectWithMask(Collect):
     reads = ("clean", "mask")
+
+
+class MaskOnly(Sink):
+    """Reads the mask, and keeps nothing."""
+
+    reads = ("mask",)
+
+    def write(self, frame: Frame) -> None:
+        assert frame.mask.any() or frame.index == 0

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-HELP = "Look whether this machine has what is needed, and say how to mend what it has not."
+HELP = """Look whether this machine has what is needed, and say how to mend what it has not.
+
+Exit code 0 where nothing fails; a warning does not.
+
+Examples:
+
+  cleanplate doctor
+
+  cleanplate doctor --json
+"""
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:

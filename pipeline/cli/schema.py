@@ -11,7 +11,9 @@ from pipeline.stage import Stage
 
 HELP = """Print the JSON schema of a configuration.
 
-Example (then put `# yaml-language-server: $schema=cleanplate.schema.json` first in your YAML):
+An editor uses it for a file that begins with `# yaml-language-server: $schema=cleanplate.schema.json`.
+
+Example:
 
   cleanplate schema > cleanplate.schema.json
 """

@@ -1,0 +1,37 @@
+"""`cleanplate stop`: end a pipeline that runs."""
+
+from __future__ import annotations
+
+import select
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import ConfigError, RunError
+from pipeline.instances import lock_of, running
+from pipeline.process import Watched
+from pipeline.reading import close_match
+
+HELP = """End a running pipeline: it finishes its file first.
+
+Example:
+
+  cleanplate stop remove-people
+"""
+
+
+def stop(
+    name: Annotated[str, typer.Argument(help="The run's name, as `ps` shows it.")],
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for its end.")] = 30.0,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    found = {instance.name: instance for instance in running()}
+    if name not in found:
+        raise ConfigError(f"no run called {name!r}{close_match(name, found)}; see `cleanplate ps`")
+    with Watched(found[name].pid) as process:
+        if not process.terminate(lock_of(name)):
+            raise ConfigError(f"{name!r} has just ended")
+        ended, _, _ = select.select([process.pidfd], [], [], timeout)
+    if not ended:
+        raise RunError(f"{name!r} was told to end but has not within {timeout:g} s")
+    print(f"{name} ended")
