@@ -121,7 +121,8 @@ def encoders() -> Iterator[Finding]:
     import numpy as np
 
     from pipeline.frame import FrameSpec
-    from stages.output.encoding import CODECS, Converter, Encoding, encode_one
+    from stages.output.codecs import CODECS
+    from stages.output.encoding import Converter, Encoding, encode_one
 
     spec = FrameSpec(width=64, height=64, time_base=Fraction(1, 30))
     for name, codec in CODECS.items():

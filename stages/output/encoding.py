@@ -1,4 +1,4 @@
-"""The codecs a file can be written with, as data, and the way from a BGR picture to one packet."""
+"""Encoding: one codec set up for one stream, and the way from a BGR picture to one packet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from pipeline.errors import RunError, SetupError
 from pipeline.frame import FrameSpec, Image
+from stages.output.codecs import Codec
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -22,97 +24,75 @@ MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
 
 
 @dataclass(frozen=True)
-class Codec:
-    """One way to encode. No look-ahead and no B-frames: each picture's packet leaves with its picture."""
-
-    encoder: str
-    pixels: str
-    odd_pixels: str  # where width or height is odd: no colour is halved
-    options: Mapping[str, str] = field(default_factory=dict)
-    takes: frozenset[str] = frozenset()  # which of the sink's settings it has
-    rgb: bool = False
-    container_name: str = ""  # what containers call it, where that is not its name here
-
-
-CODECS: Mapping[str, Codec] = {
-    "h264": Codec(
-        encoder="libx264",
-        pixels="yuv420p",
-        odd_pixels="yuv444p",
-        options={"tune": "zerolatency", "bf": "0", "threads": "4", "crf": "18"},
-        takes=frozenset({"crf", "preset"}),
-    ),
-    "h265": Codec(
-        encoder="libx265",
-        container_name="hevc",
-        pixels="yuv420p",
-        odd_pixels="yuv444p",
-        options={
-            "tune": "zerolatency",
-            "crf": "22",
-            "x265-params": "bframes=0:rc-lookahead=0:repeat-headers=1:log-level=none",
-        },
-        takes=frozenset({"crf", "preset"}),
-    ),
-    "av1": Codec(
-        encoder="libsvtav1",
-        pixels="yuv420p",
-        odd_pixels="yuv420p",
-        options={"preset": "10", "crf": "30", "svtav1-params": "pred-struct=1:lookahead=0"},
-        takes=frozenset({"crf"}),
-    ),
-    "vp9": Codec(
-        encoder="libvpx-vp9",
-        pixels="yuv420p",
-        odd_pixels="yuv444p",
-        options={"deadline": "realtime", "cpu-used": "7", "lag-in-frames": "0", "crf": "26", "b": "0"},
-        takes=frozenset({"crf"}),
-    ),
-    "mjpeg": Codec(
-        encoder="mjpeg",
-        pixels="yuvj420p",
-        odd_pixels="yuvj444p",
-        options={"qmin": "2", "qmax": "4"},
-    ),
-    "ffv1": Codec(
-        encoder="ffv1",
-        pixels="bgr0",
-        odd_pixels="bgr0",
-        options={"level": "3", "g": "1", "slices": "4", "slicecrc": "1", "threads": "4"},
-        rgb=True,
-    ),
-}
-
-
-@dataclass(frozen=True)
 class Encoding:
     """A codec with all its settings for one stream: gives the same header each time.
 
     So the packets of several incarnations, and of the part and the finished file, make one stream.
+    `settings` are options of the encoder; `pixels` is FFmpeg's name of a pixel format ("": the codec's usual one).
     """
 
     codec: Codec
     spec: FrameSpec
     settings: Mapping[str, str] = field(default_factory=dict)
+    pixels: str = ""
+
+    @property
+    def format(self) -> str:
+        """The pixel format that is encoded."""
+        if self.pixels:
+            return self.pixels
+        if profile := self.settings.get("profile"):
+            return self.codec.profiles[profile]
+        return self.codec.odd_pixels if self.odd else self.codec.pixels
+
+    @property
+    def odd(self) -> bool:
+        return bool(self.spec.width % 2 or self.spec.height % 2)
+
+    def check(self) -> None:
+        """Refuse a pixel format that the encoder does not take for these pictures. Raises SetupError."""
+        from av.codec.codec import Codec as Encoder
+        from av.video.format import VideoFormat
+
+        encoder, size = self.codec.encoder, f"{self.spec.width}x{self.spec.height}"
+        if not self.format:
+            raise SetupError(f"{encoder}: takes no pictures of {size}, only even sizes")
+        taken = [form.name for form in Encoder(encoder, "w").video_formats or () if form.components]
+        if taken and self.format not in taken:
+            raise SetupError(f"pixels: {self.format!r} is none that {encoder} takes: {', '.join(taken)}")
+        if (profile := self.settings.get("profile")) and chroma(self.format) != chroma(self.codec.profiles[profile]):
+            wanted = self.codec.profiles[profile]
+            raise SetupError(f"pixels: {self.format!r} does not fit profile {profile!r}, which is of {wanted}")
+        form = VideoFormat(self.format, 2, 2)
+        halved = any((part.width, part.height) != (2, 2) for part in form.components)
+        if self.odd and halved and self.codec.odd_pixels != self.codec.pixels:
+            whole = self.codec.odd_pixels
+            raise SetupError(f"pixels: {self.format!r} halves the colours, which {size} does not allow; take {whole}")
 
     def add_to(self, container: OutputContainer) -> VideoStream:
         """A video stream in `container`. Raises ValueError if that cannot hold it."""
+        from av.video.format import VideoFormat
         from av.video.stream import VideoStream
 
         spec, codec = self.spec, self.codec
-        options = {**codec.options, **{key: value for key, value in self.settings.items() if key in codec.takes}}
+        options = {**codec.options, **self.settings}
         stream = container.add_stream(codec.encoder, rate=spec.rate, options=options)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
         context.width, context.height = spec.width, spec.height
-        context.pix_fmt = codec.odd_pixels if spec.width % 2 or spec.height % 2 else codec.pixels
+        context.pix_fmt = self.format
         context.time_base = stream.time_base = spec.time_base
         if spec.sample_aspect != 1:
             context.sample_aspect_ratio = spec.sample_aspect
-        if not codec.rgb:
+        if not VideoFormat(self.format).is_rgb:
             context.colorspace, context.color_range = matrix_of(spec), spec.color_range
         context.color_primaries, context.color_trc = spec.color_primaries, spec.color_trc
         return stream
+
+
+def chroma(pixels: str) -> str:
+    """How much colour a format holds, without its depth and alpha: yuva444p10le and yuv444p12le are both 444."""
+    return next((kind for kind in ("420", "422", "444") if kind in pixels), pixels)
 
 
 def matrix_of(spec: FrameSpec) -> int:
@@ -151,7 +131,8 @@ class Converter:
 
 
 def encode_one(stream: VideoStream, picture: VideoFrame) -> Packet[VideoStream]:
-    """The one packet of one picture."""
+    """The one packet of one picture. Raises RunError where the encoder holds it back: it would not survive a kill."""
     packets = stream.encode(picture)
-    assert len(packets) == 1, f"{stream.codec_context.name} gave {len(packets)} packets for one picture"
+    if len(packets) != 1:
+        raise RunError(f"{stream.codec_context.name}: gave {len(packets)} packets for one picture, not one at once")
     return packets[0]

@@ -4,36 +4,52 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
 from pipeline.stage import Sink
 from stages.media import shown
-from stages.output.encoding import CODECS, Encoding
+from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile
+from stages.output.encoding import Encoding
+from stages.output.hardware import HardwareName, choose
 from stages.output.part import Part, count_packets
 from stages.output.publish import Publication
+from stages.output.tracks import Kind
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
+Keep = Literal["copy", "drop"]
 
 
 class File(Sink):
-    """Writes `OUTPUT.part` while the run goes on, and at its end turns it into `OUTPUT` with the source's sound."""
+    """Writes `OUTPUT.part` while the run goes on, and at its end turns it into `OUTPUT` with the source's other tracks.
+
+    Further video tracks and cover pictures of the source show what was removed: they are left out, and it is said so.
+    """
 
     deadline: ClassVar[float] = 10.0  # a disk may stand still for seconds and come back
 
     output: str = Field(default="", description="the file to write; its name says the container")
-    codec: Literal["h264", "h265", "av1", "vp9", "ffv1", "mjpeg"] = Field(
-        default="h264", description="ffv1 is lossless"
-    )
+    codec: CodecName = Field(default="h264", description="ffv1 is lossless; prores goes into .mov and .mkv")
+    pixels: str = Field(default="", description="pixel format by FFmpeg's name, as yuv420p10le; empty: the usual one")
+    profile: Profile | None = Field(default=None, description="of prores; none: as the pixel format wants it")
     crf: int | None = Field(
-        default=None, ge=0, le=63, description="quality of h264, h265 (to 51), av1, vp9: lower is better and larger"
+        default=None, description="quality of h264, h265 (0 to 51), av1 (1 to 63), vp9 (0 to 63): lower is better"
     )
-    preset: Preset = Field(default="veryfast", description="effort of h264 and h265: slower is smaller")
-    audio: Literal["copy", "drop"] = "copy"
+    preset: Preset | None = Field(
+        default=None, description="effort of h264, h265, av1, vp9: slower is smaller; none: as veryfast"
+    )
+    hardware: Literal["off", "auto"] | HardwareName = Field(
+        default="off", description="encoder of the graphics card; auto: the first that works, else software"
+    )
+    audio: Keep = Field(default="copy", description="bit for bit, or anew where the container cannot hold it")
+    subtitles: Keep = Field(default="copy", description="as they are, or as the container writes text")
+    data: Keep = Field(default="copy", description="tracks of sensors and the like; video tracks are never copied")
+    attachments: Keep = Field(default="copy", description="fonts and other files (.mkv only)")
+    chapters: Keep = "copy"
+    metadata: Keep = Field(default="copy", description="title, place, time of recording and other tags")
 
     _resumed: int | None = PrivateAttr(default=None)
     _spec: FrameSpec = PrivateAttr()
@@ -42,14 +58,22 @@ class File(Sink):
     _frames: int = PrivateAttr(default=0)
     _published: bool = PrivateAttr(default=False)
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.hardware == "off":
+            self._settings(CODECS[self.codec])
+        return self
+
+    def _settings(self, codec: Codec) -> dict[str, str]:
+        return codec.settings(self.crf, self.preset, self.profile)
+
     def resume(self, frames: int) -> None:
         self._resumed = frames
 
     def setup(self, spec: FrameSpec) -> None:
         self._spec = spec
         self._check_target()
-        settings = {"preset": self.preset} | ({} if self.crf is None else {"crf": str(self.crf)})
-        self._encoding = Encoding(CODECS[self.codec], spec, settings)
+        self._encoding = self._choose_encoding()
         part = Part(f"{self.output}.part", self._encoding)
         if self._resumed is None:
             self._set_aside(part.path)
@@ -61,6 +85,22 @@ class File(Sink):
             self._expect_published(self._resumed)
         self._frames = self._resumed or 0
         self._part = part
+
+    def _choose_encoding(self) -> Encoding:
+        """Raises SetupError where what is wished for cannot be."""
+        if self.hardware != "off":
+            found = choose(self.codec, self.hardware, self._encode_with, self.context.note)
+            if found is not None:
+                return found
+        try:
+            encoding = self._encode_with(CODECS[self.codec])
+        except ValueError as error:
+            raise SetupError(str(error)) from error
+        encoding.check()
+        return encoding
+
+    def _encode_with(self, codec: Codec) -> Encoding:
+        return Encoding(codec, self._spec, self._settings(codec), self.pixels)
 
     def _check_target(self) -> None:
         """Refuse what could not be finished, before any work. Raises SetupError."""
@@ -84,7 +124,8 @@ class File(Sink):
             raise SetupError(f"{shown(path)}: is the input itself")
         with av.open(os.devnull, "w", format=form) as container:
             if (CODECS[self.codec].container_name or self.codec) not in container.supported_codecs:
-                raise SetupError(f"{shown(path)}: {path.suffix} cannot hold {self.codec}; take .mkv or .mp4")
+                other = ".mkv or .mov" if self.codec == "prores" else ".mkv or .mp4"
+                raise SetupError(f"{shown(path)}: {path.suffix} cannot hold {self.codec}; take {other}")
 
     def _set_aside(self, part: str) -> None:
         """Keep what an interrupted earlier run left."""
@@ -107,13 +148,25 @@ class File(Sink):
         self._part.add(frame.clean, frame.pts, frame.duration)
         self._frames += 1
 
+    @property
+    def _keep(self) -> frozenset[Kind]:
+        kinds: dict[Kind, Keep] = {
+            "audio": self.audio,
+            "subtitle": self.subtitles,
+            "data": self.data,
+            "attachment": self.attachments,
+            "chapters": self.chapters,
+            "metadata": self.metadata,
+        }
+        return frozenset(kind for kind, wish in kinds.items() if wish == "copy")
+
     def finish(self) -> dict[str, Any]:
         assert self._part is not None
         if not self._published and self._frames:
             self._part.close()
-            sound = self._spec.source if self.audio == "copy" and os.path.isfile(self._spec.source) else ""
+            source = self._spec.source if os.path.isfile(self._spec.source) else ""
             form = CONTAINERS[Path(self.output).suffix.lower()]
-            made = Publication(self._part.path, self.output, form, self._encoding, sound, self.context)
+            made = Publication(self._part.path, self.output, form, self._encoding, source, self._keep, self.context)
             made.publish(self._frames, self._part.last, self._part.duration)
             self._published = True
         size = os.path.getsize(self.output) if self._published else 0

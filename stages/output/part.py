@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,10 @@ class Part:
         import av
 
         try:
-            self._container = av.open(f"file:{path}", "w", format="nut", container_options={"flush_packets": "1"})
+            if self._encoding.codec.untabled:
+                self._container = av.open(_tee(path), "w", format="tee")
+            else:
+                self._container = av.open(f"file:{path}", "w", format="nut", container_options={"flush_packets": "1"})
             self._stream = self._encoding.add_to(self._container)
             self._container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
@@ -101,6 +105,15 @@ class Part:
             container.close()
         except av.FFmpegError as error:
             raise RunError(f"{shown(self.path)}: cannot be completed ({reason(error)})") from error
+
+
+def _tee(path: str) -> str:
+    """FFmpeg's `tee` muxer with NUT behind it: only NUT asked directly refuses a codec that its tables do not list.
+
+    It writes such a stream with the codec's own tag, by which its reader knows the codec again. A backslash takes the
+    meaning from every character that has one in `tee`.
+    """
+    return "[f=nut:flush_packets=1]" + re.sub(r"([^\w./-])", r"\\\1", f"file:{path}")
 
 
 def read_packets(path: str, progress: Callable[[], None]) -> Iterator[Packet[VideoStream]]:

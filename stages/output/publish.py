@@ -1,4 +1,4 @@
-"""Publishing: the part file and the source's sound become the finished file, which appears at once and whole."""
+"""Publishing: the part file and the source's other tracks become the finished file, which appears at once and whole."""
 
 from __future__ import annotations
 
@@ -11,27 +11,35 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import RunError
 from pipeline.stage import Context
-from stages.media import reason, shown, stamp
+from stages.media import open_media, reason, shown, stamp
+from stages.output.about import lost_tags, tags
+from stages.output.aspect import ROOM, display_size, set_display_size
 from stages.output.encoding import Encoding
 from stages.output.part import count_packets, read_packets
-from stages.output.soundtrack import Soundtrack, goes_on_after
+from stages.output.tracks import Kind, Tracks
+from stages.output.window import Window, window_of
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
 SYNC_EVERY = 32 << 20  # bytes; a disk that is asked often never has so much to do that it looks hung
+# The muxer waits for a track that has nothing to say; meanwhile it keeps the video in memory.
+WAIT = {"max_interleave_delta": "1000000"}  # microseconds
+FREE_TAGS = {"mov": {"movflags": "use_metadata_tags"}}  # tags of any name, beside those that every player knows
+MATROSKA = ("matroska", "webm")
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What is to become of a part file: where, in which container, with whose sound ("": none)."""
+    """What is to become of a part file: where, in which container, with what of which source ("": nothing)."""
 
     part: str
     output: str
     container: str
     encoding: Encoding
-    sound: str
+    source: str
+    keep: frozenset[Kind]
     context: Context
 
     def publish(self, frames: int, last: int, duration: int) -> None:
@@ -43,7 +51,7 @@ class Publication:
 
         made = f"{self.part}.out"
         try:
-            self._mux(made, last, duration)
+            self._make(made, last, duration)
             sync(made)
             found = count_packets(made, self.context.progress)
             if found != frames:
@@ -54,29 +62,58 @@ class Publication:
             raise RunError(f"{shown(self.output)}: cannot be written ({reason(error)})") from error
         Path(self.part).unlink()
 
-    def _mux(self, made: str, last: int, duration: int) -> None:
+    def _make(self, made: str, last: int, duration: int) -> None:
+        """The whole file; without the source's tracks where their damage makes it impossible with them."""
         import av
 
-        base = self.encoding.spec.time_base
-        with av.open(f"file:{made}", "w", format=self.container) as container:
+        spec = self.encoding.spec
+        first = next(read_packets(self.part, self.context.progress))
+        start = round(stamp(first) * first.time_base / spec.time_base)
+        window = window_of(spec, self.source, (start, last, duration), self.context.progress)
+        try:
+            self._mux(made, window, self.source, duration)
+        except (av.InvalidDataError, av.ArgumentError) as error:
+            if not self.source:
+                raise
+            self.context.note(f"{shown(self.source)}: its tracks cannot be taken over ({reason(error)}); left out")
+            self._mux(made, window, "", duration)
+        if self.container in MATROSKA and spec.sample_aspect != 1:
+            set_display_size(made, display_size(spec.width, spec.height, spec.sample_aspect))
+        self._report_lost_tags(made, window)
+
+    def _mux(self, made: str, window: Window, source: str, duration: int) -> None:
+        import av
+
+        options = WAIT | FREE_TAGS.get(self.container, {})
+        with av.open(f"file:{made}", "w", format=self.container, container_options=options) as container:
             video = self.encoding.add_to(container)
-            sound = Soundtrack(self.sound, container, self._end(last, duration), self.context.note)
+            tracks = Tracks(source, self.keep, container, video, window, self.context)
+            if self.container in MATROSKA and self.encoding.spec.sample_aspect != 1:
+                video.metadata["title"] = video.metadata.get("title", "") + ROOM
             unsynced = 0
-            for packet in lengthen(read_packets(self.part, self.context.progress), duration * base):
-                sound.mux_until(stamp(packet) * packet.time_base)
+            for packet in lengthen(read_packets(self.part, self.context.progress), duration * self._base):
+                tracks.mux_until(stamp(packet) * packet.time_base)
                 packet.stream = video
+                window.shift(packet)
                 container.mux_one(packet)
                 unsynced += packet.size
                 if unsynced > SYNC_EVERY:
                     sync(made)
                     unsynced = 0
-            sound.finish()
+            tracks.finish()
 
-    def _end(self, last: int, duration: int) -> Fraction | None:
-        """Where the sound is cut: nowhere if the video went to its end."""
-        if not self.sound or not goes_on_after(self.sound, last, self.context.progress):
-            return None
-        return (last + duration) * self.encoding.spec.time_base
+    @property
+    def _base(self) -> Fraction:
+        return self.encoding.spec.time_base
+
+    def _report_lost_tags(self, made: str, window: Window) -> None:
+        """Say which of the source's tags the container did not take."""
+        if not self.source or "metadata" not in self.keep:
+            return
+        with open_media(self.source) as source:
+            given = tags(source.metadata, window.begin is not None)
+        if lost := lost_tags(made, given):
+            self.context.note(f"{self.container} cannot hold the metadata {', '.join(map(shown, lost))}; left out")
 
 
 def lengthen(packets: Iterator[Packet[VideoStream]], last: Fraction) -> Iterator[Packet[VideoStream]]:

@@ -1,0 +1,123 @@
+"""The codecs a file can be written with, as data: what each encoder is told, and which wishes it can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+CodecName = Literal["h264", "h265", "av1", "vp9", "prores", "ffv1", "mjpeg"]
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
+Profile = Literal["proxy", "lt", "standard", "hq", "4444", "4444xq"]
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One way to encode. No look-ahead and no B-frames: each picture's packet leaves with its picture."""
+
+    encoder: str
+    pixels: str
+    odd_pixels: str  # where width or height is odd: no colour is halved; "": it takes no such pictures
+    options: Options = field(default_factory=dict)
+    crf: tuple[int, int] | None = None  # the best and the worst quality it can be asked for; None: it has no such scale
+    quality: tuple[str, ...] = ("crf",)  # the encoder's own options for that number
+    presets: Mapping[str, Options] = field(default_factory=dict)
+    profiles: Mapping[str, str] = field(default_factory=dict)  # profile: the pixel format it begins with
+    container_name: str = ""  # what containers call it, where that is not its name here
+    untabled: bool = False  # NUT's own tables do not list it
+
+    def settings(self, crf: int | None, preset: str | None, profile: str | None) -> dict[str, str]:
+        """The encoder's options for what was asked. Raises ValueError for a wish it cannot follow."""
+        found: dict[str, str] = {}
+        if crf is not None:
+            if self.crf is None:
+                raise ValueError(f"crf: {self.encoder} has no such quality scale; leave crf out")
+            best, worst = self.crf
+            if not best <= crf <= worst:
+                raise ValueError(f"{crf = } is not within {best} to {worst}, the range of {self.encoder}")
+            found |= dict.fromkeys(self.quality, str(crf))
+        if preset is not None:
+            if preset not in self.presets:
+                raise ValueError(f"preset: {self.encoder} knows no presets; leave preset out")
+            found |= self.presets[preset]
+        if profile is not None:
+            if profile not in self.profiles:
+                raise ValueError(f"profile: {self.encoder} takes none; profiles are for prores")
+            found["profile"] = profile
+        return found
+
+
+def scale(option: str, ultrafast: str, superfast: str, veryfast: str, faster: str, *slower: str) -> dict[str, Options]:
+    """One option's value for each preset; `slower` are those of fast, medium and slow."""
+    names = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
+    values = (ultrafast, superfast, veryfast, faster, *slower)
+    return {name: {option: value} for name, value in zip(names, values, strict=True)}
+
+
+X26X = scale("preset", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
+
+CODECS: Mapping[str, Codec] = {
+    "h264": Codec(
+        encoder="libx264",
+        pixels="yuv420p",
+        odd_pixels="yuv444p",
+        options={"preset": "veryfast", "tune": "zerolatency", "bf": "0", "threads": "4", "crf": "18"},
+        crf=(0, 51),
+        presets=X26X,
+    ),
+    "h265": Codec(
+        encoder="libx265",
+        container_name="hevc",
+        pixels="yuv420p",
+        odd_pixels="yuv444p",
+        options={
+            "preset": "veryfast",
+            "tune": "zerolatency",
+            "crf": "22",
+            "x265-params": "bframes=0:rc-lookahead=0:repeat-headers=1:log-level=none",
+        },
+        crf=(0, 51),
+        presets=X26X,
+    ),
+    "av1": Codec(
+        encoder="libsvtav1",
+        pixels="yuv420p",
+        odd_pixels="yuv420p",
+        options={"preset": "10", "crf": "30", "svtav1-params": "pred-struct=1:lookahead=0"},
+        crf=(1, 63),
+        presets=scale("preset", "12", "11", "10", "9", "8", "6", "4"),
+    ),
+    "vp9": Codec(
+        encoder="libvpx-vp9",
+        pixels="yuv420p",
+        odd_pixels="yuv444p",
+        options={"deadline": "realtime", "cpu-used": "7", "lag-in-frames": "0", "crf": "26", "b": "0"},
+        crf=(0, 63),
+        # Its slow ways look ahead; these are the steps of the one that does not.
+        presets=scale("cpu-used", "9", "8", "7", "6", "5", "3", "1"),
+    ),
+    "prores": Codec(
+        encoder="prores_ks",
+        pixels="yuv422p10le",
+        odd_pixels="yuv444p10le",
+        options={"vendor": "apl0", "threads": "1"},  # its threads take a picture each, and hold it back
+        profiles={
+            **dict.fromkeys(("proxy", "lt", "standard", "hq"), "yuv422p10le"),
+            **dict.fromkeys(("4444", "4444xq"), "yuv444p10le"),
+        },
+        untabled=True,
+    ),
+    "mjpeg": Codec(
+        encoder="mjpeg",
+        pixels="yuvj420p",
+        odd_pixels="yuvj444p",
+        options={"qmin": "2", "qmax": "4"},
+    ),
+    "ffv1": Codec(
+        encoder="ffv1",
+        pixels="bgr0",
+        odd_pixels="bgr0",
+        options={"level": "3", "g": "1", "slices": "4", "slicecrc": "1", "threads": "4"},
+    ),
+}
