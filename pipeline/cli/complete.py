@@ -29,7 +29,7 @@ class SetCommand(TyperCommand):
         if not sets or "=" in sets[-1] or ctx.args not in ([], ["="]):
             return super().shell_complete(ctx, incomplete)
         key = sets[-1] + "="
-        offers = keys_and_values(ctx.params.get("config"), key + incomplete)
+        offers = keys_and_values(_config(ctx), key + incomplete)
         return [_item(value.removeprefix(key), about) for value, about in offers if value.startswith(key + incomplete)]
 
 
@@ -83,7 +83,12 @@ def samples() -> list[Offer]:
 
 def sets(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """For `--set`, of the configuration that already stands on the line."""
-    return keys_and_values(ctx.params.get("config"), incomplete)
+    return keys_and_values(_config(ctx), incomplete)
+
+
+def _config(ctx: Any) -> str | None:
+    """The configuration on the line: a `--set` that wants its value keeps it from being told from the other words."""
+    return ctx.params.get("config") or next((word for word in ctx.args if word != "="), None)
 
 
 def keys_and_values(config: str | None, incomplete: str) -> list[Offer]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli import complete
 from pipeline.errors import ConfigError, RunError
 from pipeline.instances import lock_of, running
 from pipeline.process import Watched
@@ -21,7 +22,7 @@ Example:
 
 
 def stop(
-    name: Annotated[str, typer.Argument(help="The run's name, as `ps` shows it.")],
+    name: Annotated[str, typer.Argument(help="The run's name, as `ps` shows it.", autocompletion=complete.runs)],
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for its end.")] = 30.0,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
