@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+Crop = tuple[Image, Image]
+"""A part of a picture, uint8 [h, w, 3] BGR, and the hole in it, uint8 [h, w] (255: fill)."""
 
 
 class ModelError(Exception):
@@ -24,6 +27,7 @@ class ModelInfo:
     checksum: str = ""
     device: str = "cpu"
     precision: str = "float32"
+    engine: str = ""
 
     def facts(self) -> dict[str, str]:
         return asdict(self)
@@ -80,10 +84,20 @@ class Inpainter(Protocol):
 
     info: ModelInfo
 
+    def window(self, height: int, width: int) -> tuple[int, int]:
+        """The size, nowhere smaller than that, of a crop that costs no more: so it may as well hold more of the
+        picture."""
+        ...
+
     def inpaint(self, image: Image, hole: Image) -> Image:
         """`image` uint8 [h, w, 3] BGR, `hole` uint8 [h, w] (255: fill); a new picture of exactly that size.
 
         What it holds outside the hole is of no account. Raises FloatingPointError where the result is not finite."""
+        ...
+
+    def inpaint_many(self, crops: Sequence[Crop]) -> Iterator[tuple[int, Image | None]]:
+        """The same for several crops: the index of each with its picture, or None where that is not finite; in any
+        order, as they are done. No crop's picture depends on the other crops."""
         ...
 
     def warm_up(self) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
-from models.base import Image, ModelInfo
+from models.base import Crop, Image, ModelInfo
 
 RADIUS = 3  # pixels around a point from which it is made
 FULL_PIXELS = 1_500  # of a hole; a larger one is filled at the scale at which it has that many
@@ -27,6 +28,14 @@ class Telea:
             return cv2.inpaint(image, hole, RADIUS, cv2.INPAINT_TELEA)  # type: ignore[no-any-return]
         ratio = (FULL_PIXELS / pixels) ** 0.5
         return self._inpaint_small(image, hole, ratio)
+
+    def window(self, height: int, width: int) -> tuple[int, int]:
+        """No more than it was given: every pixel costs."""
+        return height, width
+
+    def inpaint_many(self, crops: Sequence[Crop]) -> Iterator[tuple[int, Image | None]]:
+        """One after the other."""
+        return ((at, self.inpaint(image, hole)) for at, (image, hole) in enumerate(crops))
 
     def warm_up(self) -> float:
         """Run on the costliest kind of hole; return its seconds."""

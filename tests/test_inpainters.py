@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from models.base import ModelError
-from models.lama import MAX_PIXELS, Lama
+from models.canvas import MAX_PIXELS
+from models.lama import Lama
 from models.registry import load_inpainter
 from models.telea import Telea
 from tests.frames import scenery
@@ -83,8 +84,8 @@ def test_lama_never_sees_what_is_in_the_hole(mean: Lama) -> None:
 
 def test_large_crops_are_worked_on_at_a_reduced_size(mean: Lama, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    run = mean._run
-    monkeypatch.setattr(mean, "_run", lambda image, hole: seen.append(hole.size) or run(image, hole))
+    run = mean._forward
+    monkeypatch.setattr(mean, "_forward", lambda images, holes: seen.append(holes[0].size) or run(images, holes))
     picture, hole = np.full((1080, 1920, 3), 90, np.uint8), square_hole(1080, 1920)
     assert mean.inpaint(picture, hole).shape == picture.shape
     assert seen[0] <= MAX_PIXELS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,12 @@ class Painter:
     def inpaint(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         self.shapes.append(hole.shape)
         return np.full_like(image, (0, 255, 0))
+
+    def window(self, height: int, width: int) -> tuple[int, int]:
+        return height, width
+
+    def inpaint_many(self, crops: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, np.ndarray | None]]:
+        return ((at, self.inpaint(*crop)) for at, crop in reversed(list(enumerate(crops))))
 
     def warm_up(self) -> float:
         return 0.0
@@ -79,7 +86,60 @@ def test_each_hole_is_seen_with_its_context_only() -> None:
     stage, frame = ready(margin=16), with_hole((40, 40, 60, 50), (150, 270, 20, 20))
     stage._inpainter = painter = Painter()
     stage.process(frame)
-    assert painter.shapes == [(92, 82), (52, 52)]
+    assert painter.shapes == [(52, 52), (92, 82)]
+
+
+class Wide(Painter):
+    """Would rather see more: paints what it sees, but brighter."""
+
+    def window(self, height: int, width: int) -> tuple[int, int]:
+        return max(height, 128), max(width, 128)
+
+    def inpaint(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        self.shapes.append(hole.shape)
+        self.holes = [*getattr(self, "holes", []), int(np.count_nonzero(hole))]
+        return image + np.uint8(1)
+
+
+def test_a_model_may_see_more_than_the_crop_but_only_the_hole_is_taken() -> None:
+    stage, frame = ready(margin=8), with_hole((0, 0, 20, 20), (100, 150, 20, 20), (180, 300, 20, 20))
+    stage._inpainter = painter = Wide()
+    stage.process(frame)
+    assert painter.shapes == [(128, 128)] * 3
+    hole = frame.rest > 0
+    assert np.array_equal(frame.clean[~hole], frame.filled[~hole])
+    inner = np.zeros_like(hole)  # away from the seams
+    for y, x in ((0, 0), (100, 150), (180, 300)):
+        inner[y + 8 : y + 12, x + 8 : x + 12] = True
+    assert np.array_equal(frame.clean[inner], frame.filled[inner] + np.uint8(1))
+
+
+def test_a_neighbour_s_hole_is_a_hole_in_the_window_too() -> None:
+    stage, frame = ready(margin=8), with_hole((50, 50, 20, 20), (50, 110, 20, 20))
+    stage._inpainter = painter = Wide()
+    stage.process(frame)
+    assert len(painter.holes) == 2
+    assert min(painter.holes) > 400, "each sees its own and some of the other's"
+
+
+def test_a_window_larger_than_the_picture_is_the_picture() -> None:
+    stage, frame = ready(margin=8), with_hole((50, 50, 20, 20))
+    stage._inpainter = painter = Wide()
+    painter.window = lambda height, width: (4096, 4096)
+    stage.process(frame)
+    assert painter.shapes == [(SPEC.height, SPEC.width)]
+
+
+def test_one_crop_without_a_finite_answer_does_not_spoil_the_others() -> None:
+    stage, frame = ready(), with_hole((20, 20, 30, 30), (140, 260, 30, 30))
+    stage._inpainter = painter = Painter()
+    painter.inpaint_many = lambda crops: iter([(1, None), (0, np.full_like(crops[0][0], 7))])
+    stage.process(frame)
+    assert stage.context.counts["nan_fallback"] == 1
+    assert (frame.clean[35, 35] == 7).all()
+    telea, other = ready(model="telea"), with_hole((20, 20, 30, 30), (140, 260, 30, 30))
+    telea.process(other)
+    assert np.array_equal(frame.clean[120:], other.clean[120:])
 
 
 def test_towards_the_real_picture_there_is_a_seam_and_towards_the_plate_there_is_none() -> None:
@@ -126,7 +186,20 @@ def test_auto_without_lama_says_once_that_it_is_telea() -> None:
     assert [facts["name"] for facts in stage.context.models] == ["telea"]
     assert len(stage.context.notes) == 1
     assert "telea" in stage.context.notes[0]
-    assert "cleanplate models list" in stage.context.notes[0]
+    assert "next: `cleanplate models fetch big-lama`" in stage.context.notes[0]
+
+
+def test_auto_says_why_it_is_telea(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cache" / "models").mkdir(parents=True)
+    (tmp_path / "cache" / "models" / "big-lama.pt").write_bytes(b"cut short")
+    assert "damaged, cut short, or another file" in ready().context.notes[0]
+
+
+def test_what_it_needs_is_fetched_before_a_run_but_not_for_auto() -> None:
+    assert Inpainting(model="lama").weights_needed() == ["big-lama"]
+    assert Inpainting(model="lama", weights="own.pt").weights_needed() == []
+    assert Inpainting().weights_needed() == []
+    assert Inpainting(model="telea").weights_needed() == []
 
 
 def test_lama_by_name_without_its_weights_is_an_error_in_one_line() -> None:

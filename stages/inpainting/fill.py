@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import Transform
 from stages.box import Box
-from stages.inpainting.holes import find_crops
+from stages.inpainting.holes import find_crops, widened
 from stages.inpainting.seam import Seam
 
 SPECK = 64  # pixels: a smaller hole is not worth a network
@@ -31,6 +32,8 @@ class Inpainting(Transform):
     model: str = Field(default="auto", description="auto, lama, telea; auto is lama where its weights are")
     weights: str | None = Field(default=None, description="a weights file of one's own")
     margin: int = Field(default=48, ge=4, le=512, description="pixels of picture around a hole that the model sees")
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="auto is float32")
 
     _inpainter: Inpainter = PrivateAttr()
     _fallback: Inpainter = PrivateAttr()
@@ -51,32 +54,50 @@ class Inpainting(Transform):
     def process(self, frame: Frame) -> None:
         """Write `clean`: `filled`, with the pixels of `rest` invented."""
         np.copyto(frame.clean, frame.filled)
-        for crop in find_crops(frame.rest, self.margin):
-            hole = crop.of(frame.rest)
-            invented = self._invent(np.ascontiguousarray(crop.of(frame.filled)), np.ascontiguousarray(hole))
-            cv2.copyTo(invented, hole, crop.of(frame.clean))
-            self._blend(frame, crop)
+        for box, invented in self._invent(frame):
+            cv2.copyTo(invented, box.of(frame.rest), box.of(frame.clean))
+            self._blend(frame, box)
             self.context.progress()
 
-    def _blend(self, frame: Frame, crop: Box) -> None:
-        self._seam.blend(crop.of(frame.clean), crop.of(frame.filled), crop.of(frame.mask), crop.of(frame.rest))
+    def _blend(self, frame: Frame, box: Box) -> None:
+        self._seam.blend(box.of(frame.clean), box.of(frame.filled), box.of(frame.mask), box.of(frame.rest))
 
-    def _invent(self, image: Image, hole: Image) -> Image:
-        if cv2.countNonZero(hole) < SPECK:
-            return self._fallback.inpaint(image, hole)
-        try:
-            return self._inpainter.inpaint(image, hole)
-        except FloatingPointError:
-            self.context.count("nan_fallback")
-            return self._fallback.inpaint(image, hole)
+    def _invent(self, frame: Frame) -> Iterator[tuple[Box, Image]]:
+        """Boxes that hold all of the rest and do not overlap, each with a picture for it."""
+        large: list[Box] = []
+        for box in find_crops(frame.rest, self.margin):
+            if cv2.countNonZero(box.of(frame.rest)) < SPECK:
+                yield box, self._fallback.inpaint(*_crop(frame, box))
+            else:
+                large.append(box)
+        # A window may show a neighbour's hole: it is a hole there too, and only what is in the box is taken.
+        windows = [self._window(box, *frame.rest.shape) for box in large]
+        for at, picture in self._inpainter.inpaint_many([_crop(frame, window) for window in windows]):
+            box, window = large[at], windows[at]
+            if picture is None:
+                self.context.count("nan_fallback")
+                yield box, self._fallback.inpaint(*_crop(frame, box))
+            else:
+                yield box, np.ascontiguousarray(_inside(box, window).of(picture))
+
+    def _window(self, box: Box, height: int, width: int) -> Box:
+        return widened(box, *self._inpainter.window(box.y1 - box.y0, box.x1 - box.x0), height, width)
 
     def _load(self) -> Inpainter:
+        name = "lama" if self.model == "auto" else self.model
         try:
-            return load_inpainter("lama" if self.model == "auto" else self.model, weights_file=self.weights)
+            return load_inpainter(name, weights_file=self.weights, device=self.device, precision=self.precision)
         except ModelError as error:
             if self.model != "auto" or self.weights:
                 raise SetupError(str(error)) from error
-            self.context.note(
-                "inpainting with telea, a classical method: lama's weights are not here (`cleanplate models list`)"
-            )
+            self.context.note(f"inpainting with telea, a classical method: lama cannot be had ({error})")
             return self._fallback
+
+
+def _crop(frame: Frame, box: Box) -> tuple[Image, Image]:
+    return np.ascontiguousarray(box.of(frame.filled)), np.ascontiguousarray(box.of(frame.rest))
+
+
+def _inside(box: Box, window: Box) -> Box:
+    """The box in coordinates of the window that holds it."""
+    return Box(box.x0 - window.x0, box.y0 - window.y0, box.x1 - window.x0, box.y1 - window.y0)

@@ -21,6 +21,19 @@ def find_crops(rest: Image, margin: int) -> list[Box]:
     return sorted(boxes, key=lambda box: (box.y0, box.x0))
 
 
+def widened(box: Box, tall: int, wide: int, height: int, width: int) -> Box:
+    """A box of at least that size around a box, moved rather than cut at the edges of a picture of height x width."""
+    y0, y1 = _stretched(box.y0, box.y1, tall, height)
+    x0, x1 = _stretched(box.x0, box.x1, wide, width)
+    return Box(x0, y0, x1, y1)
+
+
+def _stretched(start: int, end: int, length: int, limit: int) -> tuple[int, int]:
+    length = min(max(length, end - start), limit)
+    start = min(max(0, start - (length - (end - start)) // 2), limit - length)
+    return start, start + length
+
+
 def _join(boxes: list[Box], box: Box) -> list[Box]:
     """Add a box, merged with all that it overlaps, directly or by way of another."""
     apart = boxes

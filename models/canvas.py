@@ -1,0 +1,64 @@
+"""The few sizes at which crops are worked on, and how a crop is laid onto one and taken off again; knows no network.
+
+A network that meets a new size with every frame spends more on getting ready than on the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from models.base import Crop, Image
+
+MAX_PIXELS = 512 * 512
+SIDES = (128, 192, 256, 320, 384, 512, 640, 768, 1024)  # multiples of what any network wants
+SIZES = tuple((tall, wide) for tall in SIDES for wide in SIDES if tall * wide <= MAX_PIXELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A crop of `outer` (height, width) lies in the left upper corner of a canvas of `size`, there `inner` large."""
+
+    outer: tuple[int, int]
+    inner: tuple[int, int]
+    size: tuple[int, int]
+
+    @property
+    def scaled(self) -> bool:
+        return self.inner != self.outer
+
+    def lay(self, image: Image, hole: Image) -> Crop:
+        """The crop on its canvas, its right and bottom edges mirrored as often as it takes."""
+        if self.scaled:
+            small = self.inner[::-1]
+            image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+            # A reduced pixel that holds any of the hole is hole: nothing of what is to go may bleed out of it.
+            hole = cv2.compare(cv2.resize(hole, small, interpolation=cv2.INTER_AREA), 0, cv2.CMP_GT)
+        beyond = [(0, self.size[0] - self.inner[0]), (0, self.size[1] - self.inner[1])]
+        return np.pad(image, [*beyond, (0, 0)], mode="symmetric"), np.pad(hole, beyond, mode="symmetric")
+
+    def take(self, inner: Image) -> Image:
+        """From a picture of the inner size to one of the crop's own."""
+        if not self.scaled:
+            return inner
+        return cv2.resize(inner, self.outer[::-1], interpolation=cv2.INTER_CUBIC)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=4096)
+def fit_for(height: int, width: int) -> Fit:
+    """The smallest canvas that holds such a crop; where none does, the one on which it is reduced the least."""
+
+    def worth(size: tuple[int, int]) -> tuple[float, int]:
+        return -_ratio(size, height, width), size[0] * size[1]
+
+    size = min(SIZES, key=worth)
+    ratio = _ratio(size, height, width)
+    inner = (height, width) if ratio == 1 else (max(1, int(height * ratio)), max(1, int(width * ratio)))
+    return Fit((height, width), inner, size)
+
+
+def _ratio(size: tuple[int, int], height: int, width: int) -> float:
+    return min(1.0, size[0] / height, size[1] / width)
