@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +21,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 
 from models.base import ModelError
-from models.part import PIECE, Part, sync_folder
+from models.part import PIECE, Part
 from models.web import Cut, Unfit, ask, check_address, pieces
 
 MAX_BYTES = 4 << 30  # where nobody said how large the file is
@@ -81,17 +79,23 @@ def download(
         raise ModelError(explain(error, target.parent)) from error
 
 
-def copy(source: Path, target: Path) -> None:
-    """Copy a file so that the copy appears at once and whole. Raises OSError."""
+def copy(source: Path, target: Path, checksum: str = "", patience: Patience = PATIENCE) -> str:
+    """Copy a file so that the copy appears at once and whole; return its digest, in hexadecimal.
+
+    Raises ModelError where what was read is not what `checksum` says, OSError."""
+    algorithm, _, wanted = (checksum or "sha256:").partition(":")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copy-") as folder:
-        fresh = Path(folder) / target.name
-        with source.open("rb") as here, fresh.open("wb") as there:
-            shutil.copyfileobj(here, there, PIECE)
-            there.flush()
-            os.fsync(there.fileno())
-        os.replace(fresh, target)
-    sync_folder(target.parent)
+    with source.open("rb") as stream, Part(target, str(source), algorithm) as part:
+        part.lock(patience.locked, patience.clock, patience.wait)
+        part.begin("")
+        while piece := stream.read(PIECE):
+            part.write(piece)
+        found = part.digest()
+        if found != (wanted or found):
+            part.begin("")
+            raise ModelError(f"{source} has {algorithm} {found}, not {wanted}")
+        part.finish(target)
+    return found
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:

@@ -115,12 +115,12 @@ def adopt(name: str, source: Path, sha256: str = "") -> Path:
     weights = KNOWN[name]
     place = weights_folder() / weights.basename
     wanted = weights.checksum or _recorded(place) or (f"sha256:{sha256}" if sha256 else "")
-    if fault := _difference(_readable(source, name), wanted):
-        raise ModelError(f"{name}: {source} {fault}; next: bring the file again")
     try:
-        copy(source, place)
+        found = copy(_readable(source, name), place, wanted)
         if not weights.checksum:
-            _record(place, digest(place))
+            _record(place, found)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}; next: bring the file again") from error
     except OSError as error:
         raise ModelError(explain(error, place.parent)) from error
     return place
@@ -180,12 +180,8 @@ def _verify(weights: Weights, place: Path) -> None:
 
 
 def _fault(weights: Weights, place: Path) -> str:
-    return _difference(place, weights.checksum or _recorded(place))
-
-
-def _difference(place: Path, checksum: str) -> str:
-    """What is wrong with a file that should have that checksum; empty where nothing is, or nothing is known."""
-    algorithm, _, wanted = checksum.partition(":")
+    """What is wrong with the file; empty where nothing is, or nothing is known."""
+    algorithm, _, wanted = (weights.checksum or _recorded(place)).partition(":")
     if not wanted:
         return ""
     found = _digest(algorithm, place, place.stat().st_mtime_ns, place.stat().st_size)

@@ -254,7 +254,7 @@ def test_only_https_is_fetched_from(target: Path, url: str) -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/a.pt", "https://127.0.0.1/a.pt"])
 def test_a_redirection_to_another_scheme_is_not_followed(target: Path, clock: Clock, url: str) -> None:
-    with shelf(redirect(url)) as server, pytest.raises(ModelError, match="leads on to|not allowed"):
+    with shelf(redirect(url)) as server, pytest.raises(ModelError, match=r"leads on to|not allowed"):
         download(server.url, target, patience=clock.patience())
 
 
@@ -391,3 +391,11 @@ def test_a_copy_appears_at_once_and_leaves_nothing_beside_it(tmp_path: Path) -> 
     copy(source, target)
     assert target.read_bytes() == CONTENT
     assert left(target) == ["c"]
+
+
+def test_a_copy_that_is_not_what_it_should_be_leaves_nothing(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "b" / "c"
+    source.write_bytes(CONTENT)
+    with pytest.raises(ModelError, match=f"has sha256 {SHA[7:]}, not 00"):
+        copy(source, target, f"sha256:{'0' * 64}")
+    assert left(target) == []

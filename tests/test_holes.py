@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.box import Box, tight_box
-from stages.inpainting.holes import find_crops
+from stages.inpainting.holes import find_crops, widened
 from stages.inpainting.seam import Seam
 
 HEIGHT, WIDTH = 120, 200
@@ -117,3 +117,20 @@ def test_a_seam_changes_only_two_pixels_inside_the_edge(boxes: list[tuple[int, i
 
 def _span(reach: int) -> range:
     return range(-reach, reach + 1)
+
+
+@given(
+    st.tuples(st.integers(0, 100), st.integers(0, 100), st.integers(1, 20), st.integers(1, 20)),
+    st.tuples(st.integers(1, 200), st.integers(1, 200)),
+)
+def test_a_widened_box_holds_the_box_and_is_as_large_as_the_picture_allows(
+    at: tuple[int, int, int, int], wanted: tuple[int, int]
+) -> None:
+    x, y, wide, tall = at
+    box = Box(x, y, x + wide, y + tall)
+    wider = widened(box, *wanted, HEIGHT, WIDTH)
+    assert wider.union(box) == wider
+    assert 0 <= wider.x0 < wider.x1 <= WIDTH
+    assert 0 <= wider.y0 < wider.y1 <= HEIGHT
+    assert wider.y1 - wider.y0 == min(HEIGHT, max(tall, wanted[0]))
+    assert wider.x1 - wider.x0 == min(WIDTH, max(wide, wanted[1]))

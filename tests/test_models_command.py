@@ -22,6 +22,7 @@ from pipeline.cli.weights import bring, ensure_weights
 from pipeline.config import Plan
 from pipeline.errors import RunError, SetupError
 from stages.inpainting import Inpainting, Plate
+from stages.segmentation import Segmentation
 from tests import shelves
 from tests.commands import cleanplate
 from tests.runs import ROOT
@@ -303,6 +304,12 @@ def test_a_run_fetches_what_its_stages_need_before_it_starts(
     assert "fetching big-lama" in capsys.readouterr().err
     ensure_weights(plan(model="lama"))
     assert len(served.ranges) == 1
+
+
+def test_a_segmenter_needs_its_weights_too() -> None:
+    assert Segmentation(model="yolo11n-seg").weights_needed() == ["yolo11n-seg"]
+    assert Segmentation(model="yolo11n-seg", weights="own.pt").weights_needed() == []
+    assert Segmentation(model="own.pt").weights_needed() == []
 
 
 def test_auto_fetches_nothing_of_itself(served: Shelf) -> None:
