@@ -1,27 +1,97 @@
-"""Ways to execute a network: one protocol, and the loader that picks an engine; knows no particular network."""
+"""Ways to execute a network: the loader that picks an engine; knows no particular network."""
 
 from __future__ import annotations
 
-from typing import Literal
+import importlib
+from importlib.util import find_spec
+from typing import Any, Literal
 
+import numpy as np
+import torch
 from torch import nn
 
-from models.device import Precision
-from models.engines.base import Engine
-from models.engines.pytorch import TorchEngine
+from models.base import ModelError
+from models.device import Precision, choose
+from models.engines.base import Engine, first_line
 
 Name = Literal["auto", "torch", "openvino", "onnxruntime"]
 
 __all__ = ["Engine", "Name", "load_engine"]
 
+ADAPTERS = {
+    "torch": "models.engines.torch_engine:TorchEngine",
+    "openvino": "models.engines.openvino_engine:OpenvinoEngine",
+    "onnxruntime": "models.engines.onnx_engine:OnnxEngine",
+}
+FASTEST_FIRST = ("openvino", "onnxruntime", "torch")  # on a processor
+EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx"}  # the extra of this project that brings an engine
+
+PROBE = (64, 96)  # height and width of the canvas on which an engine has to agree with torch
+TOLERANCES = {"float32": 0.01, "bfloat16": 0.1, "float16": 0.1}  # of an output's largest value
+
 
 def load_engine(
     network: nn.Module, *, engine: Name = "auto", device: str = "auto", precision: Precision = "auto", key: str
 ) -> Engine:
-    """Make `network` run on the engine of that name. Raises ModelError.
+    """Make `network` run on the engine of that name; auto: torch on a GPU, else the fastest that is installed and can.
 
-    `network` is float32, in evaluation mode, its batch norms folded; takes float RGB 0..1 [B, 3, H, W] and returns a
-    flat tuple of tensors. It is the engine's from then on and may be changed in place. `key` names what it computes
-    (weights' checksum and whatever else shapes it): what was converted once is found again by it.
+    `network` is float32, on the processor, in evaluation mode, its batch norms folded; takes float RGB 0..1
+    [B, 3, H, W] and returns a flat tuple of tensors, as they are before anything is sorted or picked. It is the
+    engine's from then on and may be changed in place. `key` says all that shapes what it computes (the weights'
+    checksum, the kind of network): a converted network is found again by it. Raises ModelError.
     """
-    return TorchEngine(network, device=device, precision=precision)
+    if engine != "auto":
+        return _load(engine, network, device, precision, key)
+    place, _ = choose(device, precision)
+    names = ("torch",) if place.type != "cpu" else tuple(name for name in FASTEST_FIRST if not missing(name))
+    notes: list[str] = []
+    for name in names[:-1]:
+        try:
+            return _load(name, network, device, precision, key, notes)
+        except ModelError as error:
+            notes.append(str(error))
+    return _load(names[-1], network, device, precision, key, notes)
+
+
+def missing(name: str) -> list[str]:
+    """The packages that an engine needs and that are not installed; imports none of them."""
+    needed = () if name == "torch" else (name, "onnx", "onnxscript")
+    return [package for package in needed if find_spec(package) is None]
+
+
+def _load(
+    name: str, network: nn.Module, device: str, precision: Precision, key: str, notes: list[str] | None = None
+) -> Engine:
+    if name not in ADAPTERS:
+        raise ModelError(f"no engine {name!r}; there are auto, {', '.join(ADAPTERS)}")
+    if lacking := missing(name):
+        raise ModelError(
+            f"engine {name}: {', '.join(lacking)} not installed; next: pip install 'cleanplate[{EXTRAS[name]}]'"
+        )
+    module, _, attribute = ADAPTERS[name].partition(":")
+    made: Any = getattr(importlib.import_module(module), attribute)
+    engine: Engine = made(network, device=device, precision=precision, key=key)
+    if name != "torch":
+        _compare(engine, network)
+    engine.note = "; ".join((*(notes or ()), *filter(None, [engine.note])))
+    return engine
+
+
+@torch.inference_mode()
+def _compare(engine: Engine, network: nn.Module) -> None:
+    """Raise ModelError unless the engine answers as torch does: no conversion, and nothing kept of one, is trusted."""
+    canvas = np.random.default_rng(0).integers(0, 256, (*PROBE, 3), np.uint8)
+    pixels = torch.from_numpy(canvas[..., ::-1].copy()).permute(2, 0, 1)[None].float() / 255
+    wanted = tuple(network(pixels))
+    try:
+        found = engine(canvas)
+    except Exception as error:  # compilers' errors share no class
+        raise ModelError(f"engine {engine.name}: the network does not run: {first_line(error)}") from error
+    if [part.shape for part in wanted] != [part.shape for part in found]:
+        raise ModelError(f"engine {engine.name}: gives {[tuple(part.shape) for part in found]}, torch other shapes")
+    for index, (right, answer) in enumerate(zip(wanted, found, strict=True)):
+        allowed = TOLERANCES[engine.precision] * float(right.nan_to_num(0, 0, 0).abs().max())
+        answer = answer.to(right)
+        if not torch.allclose(answer, right, rtol=0, atol=allowed, equal_nan=True):
+            off = float((answer - right).abs().max())
+            raise ModelError(f"engine {engine.name}: output {index} is {off:.3g} off torch's, {allowed:.3g} allowed")

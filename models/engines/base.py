@@ -41,3 +41,8 @@ def check_canvas(canvas: Image) -> tuple[int, int]:
     if min(height, width) < LEAST:
         raise ValueError(f"{canvas.shape = }: either side must be at least {LEAST}")
     return height, width
+
+
+def first_line(error: Exception) -> str:
+    """What went wrong, in one line: compilers' messages run over pages."""
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]

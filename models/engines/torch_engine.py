@@ -19,7 +19,7 @@ class TorchEngine:
 
     name = "torch"
 
-    def __init__(self, network: nn.Module, *, device: str = "auto", precision: Precision = "auto") -> None:
+    def __init__(self, network: nn.Module, *, device: str, precision: Precision, key: str = "") -> None:
         """Raises ModelError where device and precision do not go together."""
         self._place, self._dtype = choose(device, precision)
         self._network = to_channels_last(network.to(self._place, self._dtype))

@@ -1,0 +1,71 @@
+"""The ONNX Runtime engine: any size of canvas in one session; the only import of `onnxruntime`."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from models.base import Image, ModelError
+from models.device import Precision
+from models.engines.base import check_canvas, first_line
+from models.engines.exported import exported
+
+onnxruntime.disable_telemetry_events()
+GPU = "CUDAExecutionProvider"
+
+
+class OnnxEngine:
+    """Runs in float32, on a GPU where its provider is installed. Follows `models.engines.base.Engine`."""
+
+    name = "onnxruntime"
+
+    def __init__(self, network: nn.Module, *, device: str, precision: Precision, key: str) -> None:
+        """Raises ModelError: a device or format that it lacks, a network that does not fit."""
+        if precision not in ("auto", "float32"):
+            raise ModelError(
+                f"engine onnxruntime runs float32 only, not {precision = }; next: engine torch or openvino"
+            )
+        content, self.note = exported(network, key)
+        place = torch.device(_place(device))
+        try:
+            self._session = onnxruntime.InferenceSession(content, _options(), providers=_providers(place))
+        except Exception as error:  # its own errors share no class
+            raise ModelError(f"engine onnxruntime cannot load the network: {first_line(error)}") from error
+        if place.type == "cuda" and GPU not in self._session.get_providers():
+            raise ModelError(f"engine onnxruntime could not start on {device = }: its CUDA libraries do not load")
+        self._input = self._session.get_inputs()[0].name
+        self.device, self.precision = str(place), "float32"
+
+    def __call__(self, canvas: Image) -> tuple[Tensor, ...]:
+        """The outputs lie in the processor's memory, new for each call."""
+        check_canvas(canvas)
+        outputs = self._session.run(None, {self._input: np.ascontiguousarray(canvas)[None]})
+        return tuple(torch.from_numpy(output) for output in outputs)
+
+
+def _place(device: str) -> str:
+    there = GPU in onnxruntime.get_available_providers()
+    if device == "auto":
+        return "cuda" if there else "cpu"
+    if device != "cpu" and not there:
+        raise ModelError(f"engine onnxruntime: {device = }, but it only has {onnxruntime.get_available_providers()}")
+    return device
+
+
+def _providers(place: torch.device) -> list[str | tuple[str, dict[str, str | int]]]:
+    if place.type == "cpu":
+        return ["CPUExecutionProvider"]
+    # An exhaustive search, its default, costs many runs at each new size.
+    return [(GPU, {"device_id": place.index or 0, "cudnn_conv_algo_search": "HEURISTIC"}), "CPUExecutionProvider"]
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3  # errors
+    # Threads that spin for the next operator take the cores away from the other stages.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
