@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models import weights
 from models.base import Crop, Image, ModelError, ModelInfo
-from models.canvas import MAX_PIXELS, SIZES, Fit, fit_for
+from models.canvas import FEW, MANY, MAX_PIXELS, Fit, fit_for
 from models.device import Precision, choose, digits
 
 PROBE = 64  # pixels a side of what a network is tried out on
@@ -25,7 +25,7 @@ TOLERANCE = 0.02  # of full scale: by which answers may differ with the batch or
 class Lama:
     """Calls the network on tensors itself: `SimpleLama` takes one picture at a time, pads it, and forgets to cut.
 
-    Crops are worked on at a few fixed sizes (`models.canvas`), those of one size together. Follows
+    Crops are worked on at fixed sizes (`models.canvas`), those of one size together. Follows
     `models.base.Inpainter`."""
 
     def __init__(self, weights_file: str | None = None, *, device: str = "auto", precision: Precision = "auto") -> None:
@@ -39,6 +39,7 @@ class Lama:
         if precision == "float16":
             raise ModelError(f"lama: {precision = } is too coarse for it; next: bfloat16 or float32")
         self._device, self._format = choose(device, "float32" if precision == "auto" else precision)
+        self._sizes = FEW if self._device.type == "cuda" else MANY
         self._budget = MAX_PIXELS * (4 if self._device.type == "cuda" else 1)  # of one batch
         self._model = _load(path, self._device)
         self._batches = self._probe(path)
@@ -47,8 +48,8 @@ class Lama:
         )
 
     def window(self, height: int, width: int) -> tuple[int, int]:
-        """The fixed size that a crop is padded to anyway: so it may as well hold more of the picture."""
-        fit = fit_for(height, width)
+        """The fixed size that a crop is padded to anyway; that of the crop where it must be reduced."""
+        fit = fit_for(height, width, self._sizes)
         return (height, width) if fit.scaled else fit.size
 
     def inpaint(self, image: Image, hole: Image) -> Image:
@@ -61,7 +62,7 @@ class Lama:
     def inpaint_many(self, crops: Sequence[Crop]) -> Iterator[tuple[int, Image | None]]:
         """Every crop's index and picture, those of one fixed size batch by batch; None where it is not finite."""
         groups: dict[tuple[int, int], list[int]] = {}
-        fits = [fit_for(*hole.shape) for _, hole in crops]
+        fits = [fit_for(*hole.shape, self._sizes) for _, hole in crops]
         for at, fit in enumerate(fits):
             groups.setdefault(fit.size, []).append(at)
         for size, group in groups.items():
@@ -77,7 +78,7 @@ class Lama:
         """Run on a small crop, then on the largest, on a GPU on every size; return the seconds of the slowest last run.
 
         What comes out is not judged."""
-        sizes = SIZES if self._device.type == "cuda" else ((128, 128), (512, 512))
+        sizes = FEW if self._device.type == "cuda" else ((128, 128), (512, 512))
         return max(self._timed(size) for size in sizes)
 
     def _timed(self, size: tuple[int, int]) -> float:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.base import Crop, ModelError
-from models.canvas import MAX_PIXELS, SIDES, SIZES, fit_for
+from models.canvas import FEW, MANY, MAX_PIXELS, Sizes, fit_for
 from models.lama import Lama
 from tests.frames import scenery
 from tests.test_inpainters import Mean, script, square_hole
@@ -64,7 +64,9 @@ def crops_of(*shapes: tuple[int, int]) -> list[Crop]:
 
 @pytest.fixture(params=[Mean, Spectral])
 def lama(request: pytest.FixtureRequest, tmp_path: Path) -> Lama:
-    return Lama(script(request.param(), tmp_path / "net.pt"), device="cpu")
+    lama = Lama(script(request.param(), tmp_path / "net.pt"), device="cpu")
+    lama._sizes = FEW  # as on a GPU
+    return lama
 
 
 def watch(lama: Lama, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
@@ -221,28 +223,40 @@ def test_the_window_is_what_would_be_padded_anyway(lama: Lama) -> None:
     assert lama.window(100, 130) == (128, 192)
     assert lama.window(128, 192) == (128, 192)
     assert lama.window(1080, 1920) == (1080, 1920), "reduced, so more of the picture would reduce it further"
+    lama._sizes = MANY
+    assert lama.window(100, 130) == (128, 160)
 
 
+@pytest.mark.parametrize("sizes", [FEW, MANY])
 @pytest.mark.parametrize("shape", [(1, 1), (128, 128), (129, 128), (360, 640), (512, 512), (17, 1024)])
-def test_what_fits_is_not_reduced(shape: tuple[int, int]) -> None:
-    fit = fit_for(*shape)
+def test_what_fits_is_not_reduced(shape: tuple[int, int], sizes: Sizes) -> None:
+    fit = fit_for(*shape, sizes)
     assert not fit.scaled
-    assert fit.size in SIZES
+    assert fit.size in sizes
     assert all(side >= need for side, need in zip(fit.size, shape, strict=True))
 
 
 @pytest.mark.parametrize("shape", [(513, 513), (720, 1280), (1080, 1920), (2160, 3840), (3, 16384), (16384, 16384)])
-def test_what_does_not_fit_is_reduced_as_little_as_possible(shape: tuple[int, int]) -> None:
-    fit = fit_for(*shape)
+@pytest.mark.parametrize("sizes", [FEW, MANY])
+def test_what_does_not_fit_is_reduced_as_little_as_possible(shape: tuple[int, int], sizes: Sizes) -> None:
+    fit = fit_for(*shape, sizes)
     assert fit.scaled
     assert all(1 <= inner <= side for inner, side in zip(fit.inner, fit.size, strict=True))
-    best = max(min(tall / shape[0], wide / shape[1]) for tall, wide in SIZES)
+    best = max(min(tall / shape[0], wide / shape[1]) for tall, wide in sizes)
     assert fit.inner == tuple(max(1, int(side * best)) for side in shape)
 
 
-def test_the_sizes_are_few_and_divide_by_all_that_networks_want() -> None:
-    assert len(SIZES) <= 60
-    assert all(side % 64 == 0 for side in SIDES)
+def test_the_sizes_divide_by_what_networks_want_and_on_a_gpu_they_are_few() -> None:
+    assert len(FEW) <= 60
+    assert all(side % 64 == 0 for size in FEW for side in size)
+    assert all(side % 32 == 0 for size in MANY for side in size)
+    assert max(tall * wide for tall, wide in FEW + MANY) == MAX_PIXELS
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (200, 97), (300, 310), (411, 129)])
+def test_on_a_processor_few_pixels_are_wasted(shape: tuple[int, int]) -> None:
+    tall, wide = fit_for(*shape, MANY).size
+    assert tall * wide <= (shape[0] + 31) * (shape[1] + 31)
 
 
 def test_a_crop_is_mirrored_onto_its_canvas_and_comes_back_as_it_was() -> None:
