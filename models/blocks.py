@@ -1,4 +1,4 @@
-"""The only import of Ultralytics' building blocks: keeps it from phoning home and from changing this process's threads.
+"""The only import of Ultralytics: keeps it from phoning home and from changing this process's threads.
 
 Importing `ultralytics` looks up names in the DNS, sends usage events, installs packages and turns OpenCV's threads off
 unless told otherwise. torchvision stays out: its operators do not fit every build of torch, and nothing here needs it.
@@ -25,9 +25,26 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-from ultralytics.nn.modules import C3, SPPF, Concat, Conv, Proto  # noqa: E402
+from ultralytics.nn import modules  # noqa: E402
+from ultralytics.nn.modules import C3, SPPF, Concat, Conv, Proto, Segment  # noqa: E402
+from ultralytics.nn.modules.head import Segment26  # noqa: E402
+from ultralytics.nn.tasks import SegmentationModel  # noqa: E402
+from ultralytics.utils.nms import non_max_suppression  # noqa: E402
 
 cv2.setNumThreads(_threads[0])
 torch.set_num_threads(_threads[1])
 
-__all__ = ["C3", "SPPF", "Concat", "Conv", "Proto"]
+LAYERS = frozenset(modules.__all__) - {"TorchVision"}  # that one imports torchvision and fetches weights
+
+__all__ = [
+    "C3",
+    "LAYERS",
+    "SPPF",
+    "Concat",
+    "Conv",
+    "Proto",
+    "Segment",
+    "Segment26",
+    "SegmentationModel",
+    "non_max_suppression",
+]

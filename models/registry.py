@@ -25,8 +25,14 @@ class Entry:
     licence: str = ""
 
 
+_YOLO = "models.yolo:YoloSegmenter"
 ENTRIES: tuple[Entry, ...] = (
-    Entry("yolov5s-seg", "segment", "models.yolov5:Yolov5Segmenter", weights="yolov5s-seg"),
+    *(Entry(name, "segment", _YOLO, weights=name) for name in ("yolov5s-seg", "yolov7-seg")),
+    *(
+        Entry(f"{family}{size}-seg", "segment", _YOLO, weights=f"{family}{size}-seg")
+        for family in ("yolo11", "yolo26", "yolov8")
+        for size in "nsmlx"
+    ),
     Entry("lama", "inpaint", "models.lama:Lama", weights="big-lama"),
     Entry("telea", "inpaint", "models.telea:Telea", source="OpenCV", licence="Apache-2.0"),
 )
@@ -51,10 +57,13 @@ class Listing:
 def load_segmenter(name: str, *, classes: list[str], weights_file: str | None = None, **options: Any) -> Segmenter:
     """Load the segmenter of that name for the classes named. Raises ModelError.
 
-    `weights_file`: a file of one's own instead of the known one. Options (`confidence`, `iou`, `size`, `device`) go to
-    the adapter.
+    `name` may be the path of a YOLO checkpoint, whose family is read from it; `weights_file`: a file of one's own
+    instead of the known one. Options (`confidence`, `iou`, `size`, `engine`, `device`, `precision`) go to the adapter.
     """
-    entry = _find("segment", name)
+    own = name.endswith(".pt") or "/" in name
+    if own and weights_file:
+        raise ModelError(f"model {name!r} is a file of weights, and {weights_file!r} another: give one of them")
+    entry = Entry(name, "segment", _YOLO, weights=name) if own else _find("segment", name)
     file = _located(entry, weights_file)
     return _adapter(entry)(classes=classes, weights_file=file, **options)  # type: ignore[no-any-return]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -34,17 +36,19 @@ def test_nothing_is_set_outside_the_box() -> None:
     fit = Letterbox.fit(360, 640)
     everywhere = np.full((fit.out_height // 4, fit.out_width // 4, 1), 9, np.float32)
     patch = cut_patch(everywhere, np.ones(1, np.float32), np.array([10.4, 20.6, 31.2, 40.0], np.float32), fit)
-    assert (patch.x, patch.y, patch.mask.shape) == (10, 20, (20, 22))
+    assert (patch.x, patch.y, patch.mask.shape) == (11, 21, (19, 21))  # pixels that start in the box
     assert (patch.mask == 255).all()
 
 
-@pytest.mark.parametrize("box", [[0, 0, 640, 360], [639.5, 359.5, 640, 360], [640, 360, 640, 360], [0, 0, 0, 0]])
+@pytest.mark.parametrize(
+    "box", [[0, 0, 640, 360], [639.5, 359.5, 640, 360], [640, 360, 640, 360], [0, 0, 0, 0], [3, 3, 4, 4]]
+)
 def test_a_patch_never_leaves_the_picture(box: list[float]) -> None:
     fit = Letterbox.fit(360, 640)
     prototypes = np.zeros((fit.out_height // 4, fit.out_width // 4, 2), np.float32)
     patch = cut_patch(prototypes, np.ones(2, np.float32), np.array(box, np.float32), fit)
     height, width = patch.mask.shape
-    assert min(height, width) >= 1
+    assert (height, width) == (math.ceil(box[3]) - math.ceil(box[1]), math.ceil(box[2]) - math.ceil(box[0]))
     assert 0 <= patch.x <= 640 - width
     assert 0 <= patch.y <= 360 - height
 
@@ -54,3 +58,18 @@ def test_huge_logits_do_not_overflow() -> None:
     prototypes = np.full((fit.out_height // 4, fit.out_width // 4, 1), 1e6, np.float32)
     patch = cut_patch(prototypes, -np.ones(1, np.float32), np.array([5, 5, 50, 50], np.float32), fit)
     assert not patch.mask.any()
+
+
+@pytest.mark.parametrize("box", [[7, 7, 8, 8], [7, 7, 8, 11], [7, 7, 9, 8], [7, 7, 11, 11]])
+def test_patches_of_a_few_pixels_keep_their_shape(box: list[float]) -> None:
+    fit = Letterbox.fit(360, 640)
+    prototypes = np.full((fit.out_height // 4, fit.out_width // 4, 1), 9, np.float32)
+    patch = cut_patch(prototypes, np.ones(1, np.float32), np.array(box, np.float32), fit)
+    assert patch.mask.tolist() == np.full((int(box[3]) - 7, int(box[2]) - 7), 255).tolist()
+
+
+def test_a_box_turned_inside_out_has_no_pixel() -> None:
+    fit = Letterbox.fit(360, 640)
+    prototypes = np.ones((fit.out_height // 4, fit.out_width // 4, 1), np.float32)
+    patch = cut_patch(prototypes, np.ones(1, np.float32), np.array([50, 60, 40, 80], np.float32), fit)
+    assert patch.mask.size == 0

@@ -32,7 +32,7 @@ def test_the_catalogue_says_what_is_here_and_under_what_licence(monkeypatch: pyt
 
 
 def test_a_misspelt_segmenter_is_answered_with_the_close_match() -> None:
-    with pytest.raises(ModelError, match=r"no model 'yolov5-seg' to segment with; did you mean 'yolov5s-seg'\?"):
+    with pytest.raises(ModelError, match=r"no model 'yolov5-seg' to segment with; did you mean 'yolov5s-seg'"):
         registry.load_segmenter("yolov5-seg", classes=["person"])
 
 

@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from models import weights
 from models.base import Instances, ModelError
 from models.registry import load_segmenter
 from models.restricted_pickle import Checkpoint, Record, read_checkpoint
-from models.yolov5 import Yolov5Segmenter
-from models.yolov5_seg import STRIDES, Raw, YoloV5Seg
+from models.yolo import YoloSegmenter
+from models.yolo_anchored import STRIDES
+from models.yolo_graph import Graph
+from tests.networks import assert_as_pickled, assert_folding_changes_nothing
 from tests.scenes import asset
 
 
@@ -31,9 +32,13 @@ def state() -> dict[str, torch.Tensor]:
     return checkpoint().state_dict(checkpoint().root["model"])
 
 
+def module() -> Record:
+    return checkpoint().root["model"]
+
+
 @cache
-def people() -> Yolov5Segmenter:
-    return Yolov5Segmenter(classes=["person"], precision="float32")
+def people() -> YoloSegmenter:
+    return YoloSegmenter(classes=["person"], precision="float32", engine="torch")
 
 
 def coverage(found: Instances, shape: tuple[int, ...]) -> np.ndarray:
@@ -43,7 +48,7 @@ def coverage(found: Instances, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def test_all_367_tensors_fit() -> None:
-    network = YoloV5Seg(state())
+    network = Graph(checkpoint(), module())
     assert len(state()) == 367
     assert network.state_dict().keys() == state().keys()
     assert (network.head.classes, network.head.masks) == (80, 32)
@@ -51,41 +56,24 @@ def test_all_367_tensors_fit() -> None:
 
 def test_activations_and_norms_are_those_that_were_pickled() -> None:
     """Building blocks change between releases of ultralytics: SPPF lost an activation, BatchNorm its epsilon."""
-    pickled = dict(_records(checkpoint().root["model"], ""))
-    for name, module in YoloV5Seg(state()).named_modules():
-        if isinstance(module, nn.SiLU | nn.Identity):
-            assert pickled[name].kind.endswith(type(module).__name__), name
-        if isinstance(module, nn.BatchNorm2d):
-            assert module.eps == pickled[name].get("eps"), name
-        if isinstance(module, nn.Conv2d):
-            for what in ("stride", "padding", "groups", "dilation"):
-                assert getattr(module, what) == pickled[name].get(what), name
-
-
-def _records(module: Record, prefix: str) -> list[tuple[str, Record]]:
-    children = module.state.get("_modules", {})
-    return [(prefix.rstrip("."), module)] + [r for n, c in children.items() for r in _records(c, f"{prefix}{n}.")]
+    assert_as_pickled(Graph(checkpoint(), module()), module())
 
 
 def test_folding_the_norms_changes_nothing() -> None:
-    network = YoloV5Seg(state())
-    picture = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
-    with torch.inference_mode():
-        before = network(picture)
-        after = network.fuse()(picture)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
-    for a, b in zip((*before.levels, before.prototypes), (*after.levels, after.prototypes), strict=True):
-        assert torch.allclose(a, b, atol=1e-3)
+    assert_folding_changes_nothing(Graph(checkpoint(), module()))
 
 
-def test_other_weights_are_refused_in_one_line() -> None:
-    for wrong in (
-        {},
-        {"model.0.conv.weight": torch.zeros(1)},
-        {**state(), "model.3.conv.weight": torch.zeros(2, 2, 1, 1)},
+def test_a_network_that_does_not_fit_its_plan_is_refused_in_one_line() -> None:
+    for change in (
+        {"backbone": []},
+        {"width_multiple": 0.25},
+        {"head": [[-1, 1, "Detect", []]]},
+        {"depth_multiple": 1},
     ):
-        with pytest.raises(ModelError, match="not those of a YOLOv5 segmentation network"):
-            YoloV5Seg(wrong)
+        wrong = Record()
+        wrong.state = {**module().state, "yaml": {**module().get("yaml"), **change}}
+        with pytest.raises(ModelError, match="no YOLOv5 or YOLOv7 segmentation network"):
+            Graph(checkpoint(), wrong)
 
 
 def test_four_people_are_found_at_the_bus() -> None:
@@ -110,16 +98,16 @@ def test_masks_fill_their_people_and_leave_the_bus() -> None:
 
 
 def test_only_the_wanted_classes_are_found() -> None:
-    found = Yolov5Segmenter(classes=["bus", "tie"]).segment(asset("bus.jpg"))
+    found = YoloSegmenter(classes=["bus", "tie"]).segment(asset("bus.jpg"))
     assert found.classes.tolist() == [5]
-    found = Yolov5Segmenter(classes=["person", "tie"]).segment(asset("zidane.jpg"))
+    found = YoloSegmenter(classes=["person", "tie"]).segment(asset("zidane.jpg"))
     assert set(found.classes.tolist()) == {0, 27}
 
 
 def test_bfloat16_finds_the_same_people() -> None:
     picture = asset("zidane.jpg")
     fine, coarse = (
-        Yolov5Segmenter(classes=["person"], precision=kind).segment(picture) for kind in ("float32", "bfloat16")
+        YoloSegmenter(classes=["person"], precision=kind).segment(picture) for kind in ("float32", "bfloat16")
     )
     assert len(fine) == len(coarse) == 2
     a, b = coverage(fine, picture.shape), coverage(coarse, picture.shape)
@@ -134,9 +122,9 @@ def test_it_agrees_with_ultralytics_own_postprocessing() -> None:
     mine = people()
     found = mine.segment(picture)
     with torch.inference_mode():
-        raw = mine._network(mine._to_input(mine._canvas))
-        theirs = non_max_suppression(_decoded(raw, mine), 0.25, 0.45, classes=[0], nc=80)[0]
-        masks = process_mask(raw.prototypes[0], theirs[:, 6:], theirs[:, :4], (640, 480), upsample=True)
+        *levels, prototypes = mine._engine(mine._canvas)
+        theirs = non_max_suppression(_decoded(levels, mine), 0.25, 0.45, classes=[0], nc=80)[0]
+        masks = process_mask(prototypes[0], theirs[:, 6:], theirs[:, :4], (640, 480), upsample=True)
     assert np.allclose(found.scores, theirs[:, 4], atol=1e-5)
     assert np.allclose(found.boxes, np.clip(theirs[:, :4].numpy() * 810 / 480, 0, [810, 1080] * 2), atol=0.01)
     ours = cv2.resize(coverage(found, picture.shape).astype(np.float32), (480, 640), interpolation=cv2.INTER_AREA) > 0.5
@@ -145,10 +133,10 @@ def test_it_agrees_with_ultralytics_own_postprocessing() -> None:
     assert np.allclose(np.argwhere(ours).mean(0), np.argwhere(union).mean(0), atol=1)
 
 
-def _decoded(raw: Raw, mine: Yolov5Segmenter) -> torch.Tensor:
+def _decoded(levels: list[torch.Tensor], mine: YoloSegmenter) -> torch.Tensor:
     """Every anchor's output in full, as Ultralytics wants it: x y w h, class scores, coefficients, [1, 116, N]."""
     parts = []
-    for level, anchors, stride in zip(raw.levels, mine._anchors, STRIDES, strict=True):
+    for level, anchors, stride in zip(levels, mine._family._anchors, STRIDES, strict=True):
         _, _, height, width = level.shape
         cells = level.view(3, 117, height, width).permute(0, 2, 3, 1)
         s = cells[..., :85].sigmoid()
@@ -161,7 +149,7 @@ def _decoded(raw: Raw, mine: Yolov5Segmenter) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", [(361, 637), (64, 1000), (1000, 64), (1, 1), (2, 3000)])
 def test_any_size_of_picture_will_do(shape: tuple[int, int]) -> None:
-    mine = Yolov5Segmenter(classes=["person"], confidence=0.01, size=320)
+    mine = YoloSegmenter(classes=["person"], confidence=0.01, size=320)
     picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     found = mine.segment(picture)
     assert coverage(found, shape).shape == shape
@@ -191,14 +179,6 @@ def test_nothing_is_found_where_there_is_nothing() -> None:
     assert found.boxes.shape == (0, 4)
 
 
-def test_an_output_that_is_not_finite_is_no_answer() -> None:
-    mine = Yolov5Segmenter(classes=["person"])
-    with torch.inference_mode():
-        mine._network.head.m[1].bias[7] = float("nan")
-    with pytest.raises(FloatingPointError, match="not finite"):
-        mine.segment(np.zeros((64, 64, 3), np.uint8))
-
-
 def test_an_unknown_class_is_answered_with_close_matches() -> None:
     with pytest.raises(ModelError, match=r"knows no class 'persn' \(did you mean 'person'\?\)"):
         load_segmenter("yolov5s-seg", classes=["persn"])
@@ -209,14 +189,14 @@ def test_an_unknown_class_is_answered_with_close_matches() -> None:
 @pytest.mark.parametrize("size", [0, 32, 100, -64])
 def test_a_size_that_the_network_cannot_take_is_refused(size: int) -> None:
     with pytest.raises(ModelError, match=f"size = {size} must be a multiple of 32, at least 64"):
-        Yolov5Segmenter(classes=["person"], size=size)
+        YoloSegmenter(classes=["person"], size=size)
 
 
 def test_it_says_what_runs() -> None:
     info = people().info
     assert info.name == "yolov5s-seg"
     assert info.checksum == weights.sha256(weights.locate("yolov5s-seg"))
-    assert info.precision == "float32"
+    assert (info.device, info.precision, info.engine) == ("cpu", "float32", "torch")
 
 
 def test_loading_it_touches_neither_torchvision_nor_the_network_nor_threads() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from models.base import Instances, ModelError, Segmenter
-from models.registry import load_segmenter
+from models.registry import load_segmenter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import OBJECT, Frame, FrameSpec
 from pipeline.stage import Transform
@@ -22,7 +22,9 @@ class Segmentation(Transform):
     heavy: ClassVar[bool] = True
     deadline: ClassVar[float] = 10.0
 
-    model: str = Field(default="yolov5s-seg", description="see `cleanplate models list`")
+    model: str = Field(
+        default="yolov5s-seg", description="see `cleanplate models list`; or the path of a YOLO checkpoint (.pt)"
+    )
     weights: str | None = Field(default=None, description="a weights file of one's own for that model")
     classes: list[str] = Field(default=["person"], min_length=1, description="names of the classes to find")
     confidence: float = Field(default=0.25, gt=0, lt=1, description="objects scored below this are ignored")
@@ -31,12 +33,19 @@ class Segmentation(Transform):
     size: int = Field(
         default=640, ge=64, le=4096, multiple_of=32, description="long side of the network's input, pixels"
     )
+    engine: Literal["auto", "torch", "openvino", "onnxruntime"] = Field(
+        default="auto", description="what executes the network; auto: the fastest that is installed"
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="auto: the faster on this machine"
     )
 
     _segmenter: Segmenter = PrivateAttr()
+
+    def weights_needed(self) -> list[str]:
+        """What is fetched before a run."""
+        return weights_needed(self.model, self.weights)
 
     def setup(self, spec: FrameSpec) -> None:
         """Load the model and warm it up on the stream's size. Raises SetupError."""
@@ -48,6 +57,7 @@ class Segmentation(Transform):
                 confidence=self.confidence,
                 iou=self.iou,
                 size=self.size,
+                engine=self.engine,
                 device=self.device,
                 precision=self.precision,
             )

@@ -1,0 +1,147 @@
+"""YoloSegmenter: a picture in, instances out; owns the order of the steps between them, for every family of YOLO."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models import engines, weights
+from models.base import Image, Instances, ModelError, ModelInfo, Patch
+from models.blocks import non_max_suppression
+from models.device import Precision
+from models.letterbox import LEAST, STEP, Letterbox
+from models.masks import cut_patch
+from models.restricted_pickle import Record, read_checkpoint
+from models.ultralytics_seg import Ultralytics
+from models.yolo_anchored import Anchored
+
+MAX_CANDIDATES = 4096  # bounds the work where the threshold lets nearly everything through
+MAX_FOUND = 300  # as in Ultralytics
+
+
+class Family(Protocol):
+    """What sets one kind of YOLO apart from the others."""
+
+    kind: str  # for the engines' caches: changes with the network's outputs
+    network: nn.Module  # float RGB 0..1 [B, 3, H, W] to tensors, the last prototype masks [B, 32, H / 4, W / 4]
+    names: tuple[str, ...]
+
+    def candidates(self, outputs: Sequence[Tensor], wanted: Sequence[int], confidence: float) -> Tensor:
+        """The boxes that may pass, before overlapping ones are suppressed: float32 [1, 4 + classes + 32, N] on the
+        processor, of x y w h in pixels of the canvas, class scores and mask coefficients."""
+        ...
+
+
+class YoloSegmenter:
+    """One network on one engine, one picture at a time. Follows `models.base.Segmenter`."""
+
+    def __init__(
+        self,
+        *,
+        classes: Sequence[str],
+        weights_file: str = "yolov5s-seg",
+        confidence: float = 0.25,
+        iou: float = 0.45,
+        size: int = 640,
+        engine: engines.Name = "auto",
+        device: str = "auto",
+        precision: Precision = "auto",
+    ) -> None:
+        """`weights_file` is a name in `models.weights` or a path; `size` the network's long side, a multiple of 32.
+
+        `engine`, `device`, `precision`: see `models.engines`. Raises ModelError: weights missing or not of this kind,
+        an unknown class, a bad size, an engine that is not there.
+        """
+        if size < LEAST or size % STEP:
+            raise ModelError(f"{size = } must be a multiple of {STEP}, at least {LEAST}")
+        path = weights.locate(weights_file)
+        self._family = read_family(path)
+        self.names = self._family.names
+        self._wanted = [class_index(self.names, name) for name in classes]
+        checksum = weights.sha256(path)
+        key = f"{self._family.kind}-{checksum}"
+        self._engine = engines.load_engine(
+            self._family.network, engine=engine, device=device, precision=precision, key=key
+        )
+        self._confidence, self._iou, self._size = confidence, iou, size
+        self._fit = Letterbox.fit(size, size, size)
+        self._canvas = self._fit.canvas()
+        ran = self._engine.device, self._engine.precision, self._engine.name
+        self.info = ModelInfo(weights_file, str(path), checksum, *ran)
+
+    def segment(self, image: Image) -> Instances:
+        """`image` is uint8 [H, W, 3] BGR. Raises FloatingPointError where the network's output is not finite."""
+        height, width = image.shape[:2]
+        if (height, width) != (self._fit.height, self._fit.width):
+            self._fit = Letterbox.fit(height, width, self._size)
+            self._canvas = self._fit.canvas()
+        self._fit.draw(image, self._canvas)
+        return self._assemble(self._engine(self._canvas))
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Run on grey pictures until steady; return the seconds of the slowest step after the first."""
+        image = np.full((height, width, 3), 127, np.uint8)
+        seconds = []
+        for _ in range(3):
+            started = time.perf_counter()
+            self.segment(image)
+            seconds.append(time.perf_counter() - started)
+        return max(seconds[1:])
+
+    @torch.inference_mode()
+    def _assemble(self, outputs: Sequence[Tensor]) -> Instances:
+        sums = torch.stack([part.sum(dtype=torch.float32) for part in outputs])
+        if not bool(torch.isfinite(sums).all()):
+            raise FloatingPointError("the segmentation network's output is not finite")
+        rows = non_max_suppression(
+            self._family.candidates(outputs, self._wanted, self._confidence),
+            self._confidence,
+            self._iou,
+            classes=self._wanted,
+            nc=len(self.names),
+            max_nms=MAX_CANDIDATES,
+            max_det=MAX_FOUND,
+        )[0].numpy()
+        boxes = self._fit.undo_boxes(rows[:, :4])
+        patches = self._patches(outputs[-1], rows, boxes)
+        shown = np.array([patch.mask.any() for patch in patches], bool)  # as Ultralytics: no pixel, no instance
+        rows, boxes = rows[shown], boxes[shown]
+        kept = (patch for patch, some in zip(patches, shown, strict=True) if some)
+        return Instances(boxes, rows[:, 4], rows[:, 5].astype(np.int64), tuple(kept))
+
+    def _patches(self, prototypes: Tensor, rows: NDArray[np.float32], boxes: NDArray[np.float32]) -> list[Patch]:
+        if not len(rows):
+            return []
+        field = prototypes[0].permute(1, 2, 0).cpu().float().contiguous().numpy()
+        return [cut_patch(field, row[6:], box, self._fit) for row, box in zip(rows, boxes, strict=True)]
+
+
+def read_family(path: Path) -> Family:
+    """The network of a checkpoint, whichever family it is of. Raises ModelError where it is of none."""
+    checkpoint = read_checkpoint(path)
+    root = checkpoint.root if isinstance(checkpoint.root, dict) else {}
+    module = root.get("ema") or root.get("model")
+    if not isinstance(module, Record):
+        raise ModelError(f"{path}: no model in this checkpoint")
+    if module.kind == "models.yolo.SegmentationModel":
+        return Anchored(checkpoint, module)
+    if module.kind == "ultralytics.nn.tasks.SegmentationModel":
+        return Ultralytics(checkpoint, module)
+    raise ModelError(f"{path}: holds a {module.kind}, not a YOLO segmentation model (v5, v7, v8, 11, 26, ...)")
+
+
+def class_index(names: Sequence[str], name: str) -> int:
+    """Where `name` stands among a model's classes. Raises ModelError with the close matches."""
+    if name in names:
+        return list(names).index(name)
+    close = difflib.get_close_matches(name, names, 3, 0.5)
+    meant = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+    raise ModelError(f"the model knows no class {name!r}{meant}")
