@@ -34,6 +34,7 @@ class FrameSpec(BaseModel):
 
     `width` and `height` are pixels as shown (rotation applied). `rate` is the nominal rate in frames/s; the truth is in
     each frame's `pts`, counted in `time_base` seconds. Colour tags are the numbers of ISO/IEC 23091-2 (2: unspecified).
+    `rotation` (degrees counterclockwise) and `mirrored` (left to right, after that) are what the source has done.
     `start` and `end` are set where only a part of the source is taken: seconds on the clock of `pts`, which is the
     source's own; frames with start <= pts * time_base < end come out, with the `pts` that they have in the source.
     """
@@ -48,6 +49,7 @@ class FrameSpec(BaseModel):
     live: bool = False
     declared_frames: int | None = None
     rotation: int = 0
+    mirrored: bool = False
     sample_aspect: Fraction = Fraction(1)
     colorspace: int = 2
     color_range: int = 0

@@ -32,7 +32,7 @@ def open_media(path: str, formats: str = CONTAINERS) -> InputContainer:
     """Open a file for reading by its path, and only that file. Raises SetupError."""
     import av
 
-    _check_file(path)
+    check_file(path)
     try:
         return av.open(
             f"file:{path}", mode="r", options={**OPTIONS, "format_whitelist": formats}, metadata_errors="replace"
@@ -41,7 +41,8 @@ def open_media(path: str, formats: str = CONTAINERS) -> InputContainer:
         raise SetupError(f"{shown(path)}: not media that can be read ({reason(error)})") from error
 
 
-def _check_file(path: str) -> None:
+def check_file(path: str, kind: str = "a video file") -> None:
+    """Refuse what is no regular file with something in it. Raises SetupError."""
     try:
         path.encode("utf-8")
         status = os.stat(path)
@@ -52,8 +53,8 @@ def _check_file(path: str) -> None:
     except OSError as error:
         raise SetupError(f"{shown(path)}: cannot be opened ({reason(error)})") from error
     if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise SetupError(f"{shown(path)}: is {kind}, not a video file")
+        found = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise SetupError(f"{shown(path)}: is {found}, not {kind}")
     if status.st_size == 0:
         raise SetupError(f"{shown(path)}: is empty")
 

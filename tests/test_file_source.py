@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import ConfigError, SetupError
 from stages.clock import Clock, nominal_step
 from stages.ingest import Auto
-from stages.ingest.file import File, upright
+from stages.ingest.file import File
 from stages.ingest.lavfi import Lavfi
 from stages.ingest.length import missing_bytes
 from stages.ingest.resume import seek_point
@@ -71,13 +71,6 @@ def test_a_rotation_flag_is_applied_to_the_pixels(tmp_path):
     assert spec.rotation in (90, 270)
     flat = read_all(File(input=str(make_clip(tmp_path / "flat.mp4", 3))))[1]
     assert np.array_equal(images[2], np.rot90(flat[2], spec.rotation // 90))
-
-
-@pytest.mark.parametrize(
-    ("degrees", "turn"), [(0, 0), (90, 90), (-90, 270), (180, 180), (-180, 180), (45, 0), (-(2**31), 0)]
-)
-def test_only_quarter_turns_are_made(degrees, turn):
-    assert upright(degrees) == turn
 
 
 def test_variable_frame_rate_keeps_its_time_stamps(tmp_path):

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field, PrivateAttr
 
 from pipeline.errors import SetupError
-from pipeline.frame import FrameSpec, Image
-from pipeline.stage import Source
+from pipeline.frame import FrameSpec
 from stages.clock import Clock, nominal_step
+from stages.ingest.describe import describe
 from stages.ingest.length import missing_bytes
+from stages.ingest.orientation import Orientation, orientation_of, paint
 from stages.ingest.pictures import Pictures
-from stages.ingest.resume import seek_point
+from stages.ingest.resume import entry_point, seek_point
+from stages.ingest.span import Ranged, Span, write_time
 from stages.media import open_media, shown
 
 if TYPE_CHECKING:
@@ -24,22 +26,26 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.reformatter import VideoReformatter
 
-MAX_RATE = 1000
+Timed = tuple["VideoFrame", int, bool]  # a picture, its time stamp, and whether that had to be repaired
 
 
-class File(Source):
+class File(Ranged):
     """Decodes a file's first video, turned upright; later pictures of another size are scaled to the first one's."""
 
     input: str = Field(default="", description="the video file")
 
     _pictures: Pictures = PrivateAttr()
     _row: Iterator[VideoFrame] = PrivateAttr()
+    _held: list[Timed] = PrivateAttr(default_factory=list)  # taken from the row, to come first
     _clock: Clock = PrivateAttr()
     _spec: FrameSpec = PrivateAttr()
+    _span: Span = PrivateAttr()
     _coded: tuple[int, int] = PrivateAttr()  # width and height before it is turned upright
+    _orientation: Orientation = PrivateAttr()
     _reformatter: VideoReformatter = PrivateAttr()
     _muted: bool = PrivateAttr(default=False)  # damage is counted elsewhere
     _unsure: bool = PrivateAttr(default=False)  # damage was met while muted
+    _early: list[Counter[str]] | None = PrivateAttr(default=None)  # damage before the range: the last two groups'
 
     def open(self) -> FrameSpec:
         from av.video.reformatter import VideoReformatter
@@ -49,12 +55,25 @@ class File(Source):
         self._reformatter = VideoReformatter()
         self._muted = True  # this is only a look; what it meets is met again
         self._start()
-        first = next(self._row)
-        self._coded = first.width, first.height
-        self._spec = describe(self._pictures, first, self.input)
+        self._look(next(self._row))
         self._muted = False
         self._restart()
+        if self._span != Span():
+            self._enter()
         return self._spec
+
+    def _look(self, first: VideoFrame) -> None:
+        """Learn from the first picture what will come out."""
+        self._coded = first.width, first.height
+        found = orientation_of(first)
+        if found is None:
+            self.context.note(f"{shown(self.input)}: is to be shown at an odd angle; only quarter turns are made")
+        self._orientation = found or Orientation()
+        pictures = self._pictures
+        self._spec = describe(
+            pictures.container, pictures.stream, first, self._orientation, self.input, self.start, self.end
+        )
+        self._span = Span.of(self._spec)
 
     def _container(self) -> InputContainer:
         return open_media(self.input)
@@ -62,6 +81,7 @@ class File(Source):
     def _start(self) -> None:
         self._pictures = Pictures(self._container(), shown(self.input), self._report, self.context.progress)
         self._row = iter(self._pictures)
+        self._held.clear()
 
     def _restart(self) -> None:
         self._pictures.close()
@@ -71,43 +91,92 @@ class File(Source):
     def _report(self, what: str) -> None:
         if self._muted:
             self._unsure = True
+        elif self._early is not None:
+            self._early[-1][what] += 1
         else:
             self.context.error(what)
 
-    def frames(self) -> Iterator[None]:
+    def _timed(self) -> Iterator[Timed]:
+        """The row with its time stamps. Keeps no picture while the next one is decoded: see `Pictures`."""
+        while self._held:
+            yield self._held.pop()
         for picture in self._row:
             before = self._clock.repaired
-            self.frame.pts = self._clock.tick(picture.pts)
+            pts = self._clock.tick(picture.pts)
+            yield picture, pts, self._clock.repaired > before
+            del picture
+
+    def frames(self) -> Iterator[None]:
+        for picture, pts, repaired in self._timed():
+            if self._span.over(pts):
+                return
+            self.frame.pts = pts
             self.frame.duration = picture.duration or self._clock.step
-            if self._clock.repaired > before:
+            if repaired:
                 self.context.count("pts_repaired")
-            self._fill(self.frame.image, picture)
+            if (picture.width, picture.height) != self._coded:
+                width, height = self._coded
+                self.context.note(f"{shown(self.input)}: pictures of another size are scaled to {width}x{height}")
+            paint(picture, self.frame.image, self._coded, self._orientation, self._reformatter)
             del picture
             yield
         self._check_length()
-
-    def _fill(self, image: Image, picture: VideoFrame) -> None:
-        """Write a picture upright into `image`, uint8 [H, W, 3]: one conversion, one copy."""
-        width, height = self._coded
-        if (picture.width, picture.height) != self._coded:
-            self.context.note(f"{shown(self.input)}: pictures of another size are scaled to {width}x{height}")
-        bgr = self._reformatter.reformat(picture, width=width, height=height, format="bgr24", threads=1)
-        plane = bgr.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
-        view = rows[:, : width * 3].reshape(height, width, 3)
-        np.copyto(image, np.rot90(view, self._spec.rotation // 90))
 
     def _check_length(self) -> None:
         if missing := missing_bytes(self.input):
             self.context.error("truncated")
             self.context.note(f"{shown(self.input)}: the file is cut short, {missing} bytes are missing")
 
+    def _enter(self) -> None:
+        """Go to the first picture of the range. Raises SetupError if there is none.
+
+        Seeks where packets prove the place, and decodes all from the start where not.
+        """
+        if not self._skip_by_seeking():
+            self._restart()
+            self._skip()
+        begin = write_time(self.start or Fraction(0))
+        if not self._held:
+            last = (self._clock.last or 0) * self._spec.time_base - (self._spec.start or 0) + (self.start or 0)
+            raise SetupError(f"{shown(self.input)}: --start {begin} is after its last picture, at {write_time(last)}")
+        if self.end is not None and self._span.over(self._held[0][1]):
+            raise SetupError(f"{shown(self.input)}: has no picture between {begin} and {write_time(self.end)}")
+
+    def _skip_by_seeking(self) -> bool:
+        """As `_skip`, from a key frame; False where that cannot be trusted."""
+        if self._span.first is None:
+            return False
+        point = entry_point(self._container(), self._span.first, self.context.progress)
+        if point is None or not self._pictures.seek(point):
+            return False
+        try:
+            self._skip()
+        except SetupError:  # nothing at all could be decoded from there
+            return False
+        return True
+
+    def _skip(self) -> None:
+        """Decode up to the first picture of the range and hold it, if there is one.
+
+        Damage counts from the key frame before the last one on: what is older cannot be seen any more."""
+        self._early = [Counter(), Counter()]
+        for picture, pts, repaired in self._timed():
+            if self._span.begun(pts):
+                self._held.append((picture, pts, repaired))
+                break
+            if picture.key_frame:
+                self._early = [self._early[1], Counter()]
+            del picture
+        early, self._early = self._early[0] + self._early[1], None
+        for what, number in early.items():
+            self.context.error(what, number)
+
     def resume(self, frames: int, pts: int) -> None:
         """See `Source.resume`. Seeks where packets prove the place, and decodes all from the start where not."""
         if frames == 0:
             return
         self._muted, self._unsure = True, False  # an earlier incarnation has counted it
-        point = seek_point(self._container(), frames, pts, self.context.progress)
+        point = seek_point(self._container(), frames, pts, self.context.progress, self._span.first)
         if point is None or not self._go_to(point, pts):
             self._count_to(frames)
         self._muted = False
@@ -129,40 +198,12 @@ class File(Source):
 
     def _count_to(self, frames: int) -> None:
         self._restart()
-        for picture in itertools.islice(self._row, frames):
-            self._clock.tick(picture.pts)
+        if self._span != Span():
+            self._enter()
+        for picture, _, _ in itertools.islice(self._timed(), frames):
             del picture
 
     def close(self) -> None:
+        self._held.clear()
         if "_pictures" in (self.__pydantic_private__ or {}):
             self._pictures.close()
-
-
-def describe(pictures: Pictures, first: VideoFrame, source: str) -> FrameSpec:
-    """What comes out of an opened video, judged by its first picture."""
-    stream = pictures.stream
-    rotation = upright(first.rotation)
-    turned = rotation % 180 == 90
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-    if not 0 < rate <= MAX_RATE:
-        rate = Fraction(25)
-    aspect = stream.sample_aspect_ratio or Fraction(1)
-    return FrameSpec(
-        width=first.height if turned else first.width,
-        height=first.width if turned else first.height,
-        rate=rate,
-        time_base=stream.time_base or 1 / rate,
-        source=source,
-        declared_frames=stream.frames or None,
-        rotation=rotation,
-        sample_aspect=1 / aspect if turned else aspect,
-        colorspace=first.colorspace,
-        color_range=first.color_range,
-        color_primaries=first.color_primaries,
-        color_trc=first.color_trc,
-    )
-
-
-def upright(degrees: int) -> int:
-    """Quarter turns counterclockwise, in degrees 0 to 270, that bring a picture upright; odd angles are left alone."""
-    return degrees % 360 if degrees % 90 == 0 and abs(degrees) <= 360 else 0
