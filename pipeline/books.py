@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pipeline.config import Plan
 from pipeline.ledger import GrantTo, Lease
 from pipeline.messages import Commit, Fault
 from pipeline.metrics import RunMeter, StageMeter
+from pipeline.runlog import RunLog
 
 MOST_NOTES = 100
 MOST_FAULTS = 20
@@ -16,7 +15,7 @@ MOST_FAULTS = 20
 class Books:
     """The record of one run. All times are of the supervisor's monotonic clock, in seconds."""
 
-    def __init__(self, plan: Plan, told: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, log: RunLog) -> None:
         self.names = [stage.name for stage in plan.stages]
         self.leaves = {stage.name for stage in plan.stages} - {stage.after for stage in plan.stages}
         self.meter = RunMeter({name: StageMeter() for name in self.names})
@@ -26,7 +25,7 @@ class Books:
         self.models: list[dict[str, str]] = []
         self.facts: dict[str, object] = {}
         self.foreign = 0  # messages from nobody that works here
-        self._told = told
+        self.log = log
         self._ready_at = [0.0] * plan.slots
         self._born_at = [0.0] * plan.slots
 
@@ -34,7 +33,7 @@ class Books:
         """Tell the user something, once."""
         if text not in self.notes and len(self.notes) < MOST_NOTES:
             self.notes.append(text)
-            self._told(text)
+            self.log.note(text)
 
     def stage(self, at: int) -> StageMeter:
         return self.meter.stages[self.names[at]]
@@ -61,6 +60,17 @@ class Books:
 
     def ready_again(self, slot: int, now: float) -> None:
         self._ready_at[slot] = now
+
+    def heard(self, at: int, number: int, fault: Fault) -> str:
+        """A worker's stage raised, over a frame or otherwise; the error in one line."""
+        said = fault.error if fault.usage else fault.traceback
+        self.log.event("fault", f"({fault.when}) {said}", f"{self.names[at]} {number}")
+        return fault.error
+
+    def died(self, name: str, cause: str) -> None:
+        """A worker died that was still needed."""
+        self.deaths.append(f"{name}: {cause}")
+        self.log.event("death", cause, name)
 
     def fault(self, at: int, fault: Fault) -> None:
         """A stage raised over one frame."""

@@ -15,6 +15,7 @@ from pipeline.control import new_identity
 from pipeline.errors import RunError
 from pipeline.lifeline import Orders
 from pipeline.process import Process
+from pipeline.runlog import RunLog
 
 State = Literal["born", "setup", "ready", "draining", "done"]
 BIRTH_DEADLINE = 60.0
@@ -72,8 +73,9 @@ class Budget:
 class Crew:
     """All workers of a run. Times are the supervisor's own patient clock, in seconds."""
 
-    def __init__(self, stages: Sequence[BuiltStage], endpoint: str) -> None:
+    def __init__(self, stages: Sequence[BuiltStage], endpoint: str, log: RunLog) -> None:
         self.stages = stages
+        self._log = log
         self.members: dict[int, Member] = {}
         self.by_identity: dict[bytes, Member] = {}
         self._endpoint = endpoint
@@ -87,16 +89,24 @@ class Crew:
         identity = new_identity(built.name, number)
         threads = max(1, cores() // built.config.workers) if built.stage.heavy else 1
         orders = Orders(self._endpoint, identity.decode(), built.name, number, os.getpid())
-        member = Member(stage, number, next(self._numbers), identity, Process(orders, worker_environment(threads)), now)
+        with self._log.ear(self._name(stage, number)) as stderr:
+            process = Process(orders, worker_environment(threads), stderr)
+        member = Member(stage, number, next(self._numbers), identity, process, now)
         self.members[member.incarnation] = member
         self.by_identity[identity] = member
+        said = f"process {process.pid}, incarnation {member.incarnation}, {built.uses}"
+        self._log.event("started", said, self._name(stage, number))
         return member
 
     def bury(self, member: Member) -> int:
         """Take a dead worker off the books; returns its exit code."""
         del self.members[member.incarnation]
         del self.by_identity[member.identity]
-        return member.process.bury()
+        code = member.process.bury()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        said = f"process {member.process.pid}, {how}, {member.commits} frames"
+        self._log.event("ended", said, self._name(member.stage, member.number))
+        return code
 
     def restart_later(self, member: Member, now: float) -> bool:
         """Plan a successor; False where its stage has died too often."""
@@ -109,6 +119,7 @@ class Crew:
         if delay is None:
             return False
         self._due.append((now + delay, member.stage, member.number))
+        self._log.event("restart", f"in {delay:.2f} s", self._name(member.stage, member.number))
         return True
 
     def restart_due(self, now: float) -> Iterator[Member]:
@@ -133,6 +144,9 @@ class Crew:
             and member.state != "done"
             and now - member.heard > member.patience(self.stages[member.stage].stage.setup_deadline)
         ]
+
+    def _name(self, stage: int, number: int) -> str:
+        return f"{self.stages[stage].name} {number}"
 
     def dead(self) -> list[Member]:
         return [member for member in self.members.values() if member.process.dead]

@@ -20,8 +20,10 @@ from pathlib import Path
 
 from pipeline.config import NAME, state_dir
 from pipeline.errors import ConfigError
+from pipeline.masking import masked
 
 OUTPUTS = "outputs"  # the folder of the locks of what is being written
+LOGS = "logs"  # the folder of what runs said
 GONE = ".gone-"  # what a folder is called while it is being removed
 
 
@@ -42,7 +44,7 @@ def _flock(kind: int) -> bytes:
     return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
 
 
-def _lock(path: Path) -> int | None:
+def lock(path: Path) -> int | None:
     """A descriptor that holds the lock of this file until it is closed; None where another holds it."""
     for _ in range(100):
         try:
@@ -113,7 +115,8 @@ def claim(
         for output in outputs:
             _claim_output(held, root, output)
         folder = _claim_name(held, root, name or config, exact=name is not None)
-        instance = Instance(folder.name, os.getpid(), config, given, ", ".join(outputs), started)
+        shown = masked(given), ", ".join(map(masked, outputs))
+        instance = Instance(folder.name, os.getpid(), config, *shown, started)
         fresh = folder / "info"
         fresh.write_text(json.dumps(asdict(instance)))
         fresh.replace(folder / "info.json")
@@ -125,7 +128,7 @@ def _claim_output(held: ExitStack, root: Path, output: str) -> None:
         return
     digest = hashlib.sha256(os.path.realpath(output).encode(errors="surrogateescape")).hexdigest()[:24]
     path = private_dir(root / OUTPUTS) / digest
-    fd = _lock(path)
+    fd = lock(path)
     if fd is None:
         raise ConfigError(f"another run is writing {output}")
     held.callback(os.close, fd)
@@ -133,11 +136,11 @@ def _claim_output(held: ExitStack, root: Path, output: str) -> None:
 
 
 def _claim_name(held: ExitStack, root: Path, name: str, *, exact: bool) -> Path:
-    if name == OUTPUTS:
+    if name in (OUTPUTS, LOGS):
         raise ConfigError(f"a run cannot be called {name!r}")
     for number in range(1, 1000):
         folder = root / (name if number == 1 else f"{name}-{number}")
-        fd = _lock(folder / "lock")
+        fd = lock(folder / "lock")
         if fd is not None:
             held.callback(os.close, fd)
             held.callback(_remove, folder)
@@ -167,7 +170,7 @@ def sweep(root: Path) -> None:
     for folder in root.iterdir():
         if folder.name.startswith(GONE):
             shutil.rmtree(folder, ignore_errors=True)
-        elif (folder / "lock").exists() and (fd := _lock(folder / "lock")) is not None:
+        elif (folder / "lock").exists() and (fd := lock(folder / "lock")) is not None:
             _remove(folder)
             os.close(fd)
 

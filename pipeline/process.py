@@ -19,9 +19,11 @@ KILL_GROUP = getattr(os, "killpg")  # noqa: B009 - banned by lint everywhere but
 
 
 class Process:
-    """A worker process. Start it from the main thread: it dies with the thread that started it."""
+    """A worker process. Start it from the main thread: it dies with the thread that started it.
 
-    def __init__(self, orders: Orders, environment: Mapping[str, str]) -> None:
+    `stderr`: a descriptor for what it writes there; None: where this process writes it."""
+
+    def __init__(self, orders: Orders, environment: Mapping[str, str], stderr: int | None = None) -> None:
         self.lifeline, theirs = Lifeline.pair()
         command = [
             sys.executable,
@@ -37,6 +39,7 @@ class Process:
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=stderr,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )

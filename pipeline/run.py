@@ -1,4 +1,4 @@
-"""One run from plan to report: claims its name, runs the supervisor's loop, passes signals on, writes the report."""
+"""One run from plan to report: claims its name, opens its log, runs the supervisor's loop, writes the report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from typing import Any
 
 from pipeline.config import Plan
 from pipeline.errors import CleanplateError
-from pipeline.instances import claim
+from pipeline.instances import Instance, claim
+from pipeline.logfile import new_log
+from pipeline.masking import secrets_of
 from pipeline.report import build, outcome, write_atomically
+from pipeline.runlog import RunLog
 from pipeline.supervisor import Supervisor
+
+STDERR = 2  # where the workers' libraries wrote before there was a log, and still do
 
 
 @dataclass(frozen=True)
@@ -38,18 +43,22 @@ def run_plan(
     """Run a plan to its end, from the main thread. `tick` is called at every turn of the loop.
 
     Raises ConfigError where the name or the output is in use, before anything starts."""
-    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    now = datetime.now().astimezone()
     given = str(plan.stages[0].options.get("input", ""))
     outputs = [str(built.options["output"]) for built in plan.stages if built.options.get("output")]
-    with claim(plan.config.name, given, outputs, name, started) as (_, folder):
+    started = now.isoformat(timespec="seconds")
+    with (
+        claim(plan.config.name, given, outputs, name, started) as (instance, folder),
+        _open_log(plan, instance, f"{now:%Y%m%d-%H%M%S}", told) as log,
+    ):
         before = time.process_time()
-        supervisor = Supervisor(plan, folder, limit=limit, told=told)
+        supervisor = Supervisor(plan, folder, log, limit=limit)
         try:
             with supervisor.wait.heeding(signal.SIGINT, signal.SIGTERM):
                 _loop(supervisor, tick)
         finally:
             supervisor.close()
-        return _conclude(supervisor, time.process_time() - before, report)
+        return _conclude(supervisor, time.process_time() - before, report, log)
 
 
 def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None]) -> None:
@@ -59,10 +68,25 @@ def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None]) -> None:
     supervisor.await_end()
 
 
-def _conclude(supervisor: Supervisor, cpu_seconds: float, path: Path | None) -> Result:
+def _open_log(plan: Plan, instance: Instance, stamp: str, told: Callable[[str], None]) -> RunLog:
+    """The log of this run; where none can be written, the run goes on without and says so."""
+    secrets: set[str] = set()
+    for built in plan.stages:
+        secrets.update(*(secrets_of(value) for value in built.options.values() if isinstance(value, str)))
+    try:
+        log = RunLog(new_log(instance.name, stamp), told=told, secrets=secrets, echo=STDERR)
+    except OSError as error:
+        told(f"no log of this run: {error.strerror}")
+        return RunLog(told=told)
+    log.event("run", f"{instance.config}: {instance.input} -> {instance.output}; process {instance.pid}")
+    return log
+
+
+def _conclude(supervisor: Supervisor, cpu_seconds: float, path: Path | None, log: RunLog) -> Result:
     content = build(supervisor, cpu_seconds)
-    code, _ = outcome(supervisor)
+    code, word = outcome(supervisor)
     error = supervisor.failure[1] if supervisor.failure else None
+    log.event("result", f"{word} (exit code {code}): {error or content['frames']}")
     if path is not None:
         try:
             write_atomically(path, content)

@@ -55,6 +55,8 @@ class Staffing:
         member.deadline = ready.deadline
         self._books.add_models(ready.models)
         self._ledger.joined(member.stage, member.incarnation)
+        said = f"after {ready.seconds:.2f} s; may be silent for {ready.deadline:g} s"
+        self._books.log.event("ready", said, f"{self._plan.stages[member.stage].name} {member.number}")
 
     def _source_is_ready(self, member: Member, ready: Ready) -> None:
         assert ready.spec is not None

@@ -7,7 +7,6 @@ worker: every wait is one poll on the socket, on the pidfds and on the signals, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from pipeline.messages import (
     Tally,
     unpack,
 )
+from pipeline.runlog import RunLog
 from pipeline.staffing import Staffing
 from pipeline.traffic import Traffic
 from pipeline.waiting import PatientClock, Wait
@@ -50,21 +50,19 @@ class Phase(Enum):
 
 
 class Supervisor:
-    """Runs one plan to its end. `told` gets each note for the user once."""
+    """Runs one plan to its end. `log` gets each note for the user once."""
 
-    def __init__(
-        self, plan: Plan, folder: Path, *, limit: int | None = None, told: Callable[[str], None] = lambda _: None
-    ) -> None:
+    def __init__(self, plan: Plan, folder: Path, log: RunLog, *, limit: int | None = None) -> None:
         self.plan = plan
         rules = [StageRule(s.name, s.after, s.stage.stateful, plan.credits(s)) for s in plan.stages]
         self.ledger = Ledger(rules, plan.slots, on_full=plan.on_full, max_tries=plan.config.max_tries, limit=limit)
-        self.books = Books(plan, told)
+        self.books = Books(plan, log)
         self.phase = Phase.STARTING
         self.failure: tuple[int, str] | None = None
         self.interrupted = 0  # the signal that asked to end
         self._server = ControlServer(folder)
         self.wait = Wait(self._server.socket)
-        self.crew = Crew(plan.stages, self._server.endpoint)
+        self.crew = Crew(plan.stages, self._server.endpoint, log)
         self._traffic = Traffic(self.ledger, self.crew, self._server, self.books)
         self.staffing = Staffing(plan, self.ledger, self.crew, self._traffic, self.books)
         self.sinks = [at for at, post in enumerate(self.ledger.posts) if not post.children]
@@ -191,7 +189,7 @@ class Supervisor:
             self._traffic.drain(member, self._clock.now)
 
     def _blame(self, member: Member, fault: Fault) -> None:
-        member.last_fault = fault.error
+        member.last_fault = self.books.heard(member.stage, member.number, fault)
         if fault.when != "frame" or self.phase is Phase.ENDED:
             return
         self.books.fault(member.stage, fault)
@@ -234,7 +232,7 @@ class Supervisor:
             self.fail(3 if code == 3 else 4, f"{built.name}: {member.last_fault or f'ended with code {code}'}")
             return
         cause = "silent, killed" if member.killed else f"signal {-code}" if code < 0 else f"code {code}"
-        self.books.deaths.append(f"{self._name(member)}: {cause}")
+        self.books.died(self._name(member), cause)
         if not self.crew.restart_later(member, self._clock.now):
             times, why = built.config.restart.max_restarts + 1, member.last_fault or cause
             self.fail(4, f"{built.name}: died {times} times before a first frame ({why})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +132,26 @@ class Collect(Sink):
 
 class CollectWithMask(Collect):
     reads = ("clean", "mask")
+
+
+class Chatty(Invert):
+    """Writes to stderr as a native library does, past Python; so often, and once more without an end of line."""
+
+    says: str = "hello"
+    times: int = 1
+
+    def process(self, frame: Frame) -> None:
+        super().process(frame)
+        if frame.index == 0:
+            for _ in range(self.times):
+                os.write(2, f"{self.says}\n".encode())
+            os.write(2, b"no end of line")
+
+
+class Noted(Chatty):
+    """The same, with an address among its options."""
+
+    note: str = ""
 
 
 class MaskOnly(Sink):

@@ -20,6 +20,7 @@ SUMMARIES = {
     "check": "Say whether a configuration is right, and draw what it does.",
     "init": "Write a commented configuration to start from.",
     "ps": "List the pipelines that run now.",
+    "logs": "Show what a run said, while it runs and after.",
     "stop": "End a running pipeline: it finishes its file first.",
     "schema": "Print the JSON schema of a configuration.",
     "doctor": "Look whether this machine has what is needed.",

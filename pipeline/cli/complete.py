@@ -67,6 +67,14 @@ def runs() -> list[Offer]:
     return [(one.name, f"since {one.started}, process {one.pid}") for one in running()]
 
 
+def logs() -> list[Offer]:
+    """The runs that have left a log, by name: the latest of each."""
+    from pipeline.logfile import logs as all_logs
+
+    stems = [path.stem.partition("@") for path in reversed(all_logs())]
+    return [(name, f"began {when}") for name, when in {name: when for name, _, when in stems}.items()]
+
+
 def models() -> list[Offer]:
     """The models by name."""
     from models.registry import ENTRIES
