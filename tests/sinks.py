@@ -52,16 +52,26 @@ def killed(output: Path, frames: int, **options) -> list[int]:
     return sizes
 
 
-def copy_through(clip: Path, output: Path, frames: int | None = None, **options) -> File:
-    """Source to sink, all frames or the first ones."""
+def copy_through(
+    clip: Path,
+    output: Path,
+    frames: int | None = None,
+    *,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+    **options,
+) -> File:
+    """Source to sink: all frames, or the first ones, or those from `start` to `end` in seconds."""
     source = FileSource(input=str(clip))
-    spec = source.open()
+    spec = source.open().model_copy(update={"start": start, "end": end})
     frame = lend(source, spec)
     sink = opened(output, spec, **options)
-    for number, _ in enumerate(source.frames()):
-        sink.write(frame)
-        if number + 1 == frames:
-            break
+    written = 0
+    for _ in source.frames():
+        time = frame.pts * spec.time_base
+        if (start is None or time >= start) and (end is None or time < end) and written != frames:
+            sink.write(frame)
+            written += 1
     sink.finish()
     sink.close()
     source.close()

@@ -1,11 +1,26 @@
 """Encodings: colours and shapes of pixels survive, and each codec follows the wishes it can, and refuses the others."""
 
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from uuid import uuid4
+
 import av
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from tests.clips import make_clip, picture
-from tests.sinks import copy_through
+from pipeline.errors import RunError, SetupError
+from pipeline.frame import Frame
+from stages.output import hardware
+from stages.output.aspect import ROOM, display_size, set_display_size
+from stages.output.codecs import CODECS as CODEC_TABLE
+from stages.output.codecs import Codec
+from stages.output.file import File
+from stages.output.hardware import hardware_encoders
+from tests.clips import decode, make_clip, number_of, picture
+from tests.sinks import CODECS, SPEC, STEP, copy_through, killed, opened, part_of, write
 
 
 @pytest.mark.parametrize("matrix", [1, 2, 6, 9])
@@ -34,3 +49,262 @@ def test_an_rgb_source_is_written_as_bt709(tmp_path):
         frame = next(box.decode(video=0))
     assert frame.colorspace in (1, 2)
     assert np.abs(frame.to_ndarray(format="bgr24").astype(int)[:40] - picture(0)[:40]).max() <= 6
+
+
+# Shapes of pixels
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(("size", "aspect"), [((96, 64), Fraction(16, 11)), ((120, 90), Fraction(4, 5))])
+def test_every_codec_keeps_the_shape_of_pixels_in_matroska(tmp_path, codec, size, aspect):
+    spec = SPEC.model_copy(update={"width": size[0], "height": size[1], "sample_aspect": aspect})
+    output = tmp_path / "o.mkv"
+    sink = opened(output, spec, codec=codec)
+    write(sink, range(3), spec)
+    sink.finish()
+    with av.logging.Capture(local=False) as said, av.open(str(output)) as box:
+        av.logging.set_level(av.logging.WARNING)
+        assert abs(box.streams.video[0].sample_aspect_ratio - aspect) < Fraction(1, 100)
+        assert "title" not in box.streams.video[0].metadata
+        assert len(list(box.decode(video=0))) == 3
+    av.logging.set_level(None)
+    assert not said
+
+
+@pytest.mark.parametrize("title", ["", "A film"])
+def test_the_room_for_the_shape_is_no_part_of_the_title(tmp_path, title):
+    output = tmp_path / "o.mkv"
+    with av.open(str(output), "w") as box:
+        stream = box.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "bgr0"
+        stream.metadata["title"] = title + ROOM
+        box.mux(stream.encode(av.VideoFrame.from_ndarray(picture(7), format="bgr24").reformat(format="bgr0")))
+        box.mux(stream.encode(None))
+    size = output.stat().st_size
+    set_display_size(str(output), display_size(96, 64, Fraction(4, 3)))
+    assert output.stat().st_size == size
+    with av.open(str(output)) as box:
+        assert box.streams.video[0].metadata.get("title", "") == title
+        assert box.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+        assert number_of(next(box.decode(video=0)).to_ndarray(format="bgr24")) == 7
+
+
+def test_without_room_the_file_is_refused_rather_than_broken(tmp_path):
+    clip = make_clip(tmp_path / "a.mkv", 3)
+    before = clip.read_bytes()
+    with pytest.raises(RunError, match="no room for the shape of its pixels"):
+        set_display_size(str(clip), (70000, 70000))
+    (tmp_path / "no.mkv").write_bytes(b"nothing of the kind")
+    with pytest.raises(RunError, match="no description of its tracks"):
+        set_display_size(str(tmp_path / "no.mkv"), (64, 64))
+    assert clip.read_bytes() == before
+
+
+def test_the_size_shown_is_exact_where_it_is_near_and_rounded_where_not():
+    assert display_size(720, 576, Fraction(16, 15)) == (768, 576)
+    assert display_size(1440, 1080, Fraction(4, 3)) == (1920, 1080)
+    assert display_size(97, 65, Fraction(16, 11)) == (141, 65)
+    assert display_size(97, 65, Fraction(11, 16)) == (97, 95)
+
+
+# Pixel formats
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"),
+    [
+        ("h264", "yuv420p10le"),
+        ("h264", "yuv422p"),
+        ("h265", "yuv422p10le"),
+        ("av1", "yuv420p10le"),
+        ("vp9", "yuv444p"),
+        ("ffv1", "yuv422p16le"),
+        ("mjpeg", "yuvj422p"),
+        ("prores", "yuva444p10le"),
+    ],
+)
+def test_pixels_are_encoded_in_the_format_that_was_asked_for(tmp_path, codec, pixels):
+    output = tmp_path / "o.mkv"
+    sink = opened(output, codec=codec, pixels=pixels)
+    write(sink, range(3))
+    sink.finish()
+    with av.open(str(output)) as box:
+        frame = next(box.decode(video=0))
+        wanted = "yuva444p12le" if pixels.startswith("yuva") else pixels  # what ProRes decodes to
+        assert frame.format.name == wanted
+    assert [number_of(image) for image in decode(output)] == [0, 1, 2]
+
+
+def test_colour_tags_are_kept_in_a_lossless_file_of_yuv(tmp_path):
+    spec = SPEC.model_copy(update={"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 16})
+    sink = opened(tmp_path / "o.mkv", spec, codec="ffv1", pixels="yuv420p10le")
+    write(sink, [0], spec)
+    sink.finish()
+    with av.open(str(tmp_path / "o.mkv")) as box:
+        frame = next(box.decode(video=0))
+    assert (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc) == (9, 1, 9, 16)
+
+
+@pytest.mark.parametrize(
+    ("profile", "pixels", "tag"),
+    [("proxy", "yuv422p10le", "apco"), ("hq", "yuv422p10le", "apch"), ("4444", "yuv444p12le", "ap4h")],
+)
+def test_prores_has_its_profiles(tmp_path, profile, pixels, tag):
+    sink = opened(tmp_path / "o.mov", codec="prores", profile=profile)
+    write(sink, range(3))
+    sink.finish()
+    with av.open(str(tmp_path / "o.mov")) as box:
+        stream = box.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_tag) == ("prores", tag)
+        assert next(box.decode(video=0)).format.name == pixels
+
+
+def test_a_part_of_prores_plays_under_any_name(tmp_path):
+    folder = tmp_path / "a [b]|c:'d\\e ="
+    folder.mkdir()
+    output = folder / "ö 1.mov"
+    killed(output, 4, codec="prores")
+    assert [number_of(image) for image in decode(part_of(output))] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        ({"pixels": "yuv411p"}, r"pixels: 'yuv411p' is none that libx264 takes: yuv420p, yuvj420p, yuv422p"),
+        ({"codec": "av1", "pixels": "yuv444p"}, "is none that libsvtav1 takes: yuv420p, yuv420p10le"),
+        ({"codec": "prores", "profile": "hq", "pixels": "yuv444p10le"}, "does not fit profile 'hq'"),
+        ({"codec": "prores", "profile": "4444", "pixels": "yuv422p10le"}, "does not fit profile '4444'"),
+    ],
+)
+def test_pixels_that_an_encoder_does_not_take_are_refused_with_those_it_takes(tmp_path, wish, why):
+    with pytest.raises(SetupError, match=why):
+        opened(tmp_path / "o.mkv", **wish)
+
+
+def test_halved_colours_are_refused_for_odd_sizes(tmp_path):
+    spec = SPEC.model_copy(update={"width": 97})
+    with pytest.raises(SetupError, match="'yuv420p10le' halves the colours, which 97x64 does not allow; take yuv444p"):
+        opened(tmp_path / "o.mkv", spec, pixels="yuv420p10le")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_codec_takes_odd_sizes(tmp_path, codec):
+    spec = SPEC.model_copy(update={"width": 97, "height": 65})
+    sink = opened(tmp_path / "o.mkv", spec, codec=codec)
+    write(sink, range(3), spec)
+    sink.finish()
+    images = decode(tmp_path / "o.mkv")
+    assert [(image.shape, number_of(image)) for image in images] == [((65, 97, 3), n) for n in range(3)]
+
+
+# Quality and effort
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        ({"crf": 52}, "crf = 52 is not within 0 to 51, the range of libx264"),
+        ({"codec": "av1", "crf": 0}, "not within 1 to 63"),
+        ({"codec": "vp9", "crf": 64}, "not within 0 to 63"),
+        ({"codec": "ffv1", "crf": 1}, "crf: ffv1 has no such quality scale"),
+        ({"codec": "prores", "crf": 1}, "crf: prores_ks has no such quality scale"),
+        ({"codec": "mjpeg", "preset": "slow"}, "preset: mjpeg knows no presets"),
+        ({"codec": "h264", "profile": "hq"}, "profile: libx264 takes none"),
+    ],
+)
+def test_a_wish_that_a_codec_cannot_follow_is_refused_not_ignored(wish, why):
+    with pytest.raises(ValidationError, match=why):
+        File(output="o.mkv", **wish)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1", "vp9"])
+def test_a_higher_crf_makes_a_smaller_file(tmp_path, codec):
+    assert _size(tmp_path, codec=codec, crf=12) > 1.3 * _size(tmp_path, codec=codec, crf=45)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1", "vp9"])
+@pytest.mark.parametrize("preset", ["ultrafast", "slow"])
+def test_every_preset_gives_each_picture_its_packet_at_once(tmp_path, codec, preset):
+    usual, other = _size(tmp_path, codec=codec), _size(tmp_path, codec=codec, preset=preset)
+    assert usual != other
+    assert usual == _size(tmp_path, codec=codec, preset="veryfast")
+
+
+def _size(folder: Path, **wishes) -> int:
+    """Bytes of a part of eight pictures with some noise."""
+    output = folder / f"{uuid4().hex}.mkv"
+    sink = opened(output, **wishes)
+    rng = np.random.default_rng(3)
+    for number in range(8):
+        clean = (picture(number).astype(int) + rng.integers(-9, 10, (64, 96, 3))).clip(0, 255).astype(np.uint8)
+        sink.write(Frame({"clean": clean}, pts=number * STEP, duration=STEP))
+    size = part_of(output).stat().st_size
+    sink.close()
+    return size
+
+
+# Hardware
+
+
+def test_hardware_that_is_not_there_is_an_error_with_its_reason_where_it_was_asked_for(tmp_path):
+    if not hardware_encoders()["h264_nvenc"]:
+        pytest.skip("this machine has one")
+    with pytest.raises(SetupError, match=r"hardware: nvenc: .{9,}; take another one, or hardware=off"):
+        opened(tmp_path / "o.mkv", hardware="nvenc")
+    assert os.listdir(tmp_path) == []
+
+
+def test_hardware_encoders_are_listed_with_the_reason_that_each_does_not_work():
+    found = hardware_encoders()
+    assert {"h264_nvenc", "hevc_qsv", "h264_amf", "h264_v4l2m2m"} <= found.keys()
+    assert all("\n" not in why for why in found.values())
+
+
+@pytest.mark.parametrize("codec", ["h264", "ffv1"])
+def test_auto_falls_back_to_software_and_says_why(tmp_path, monkeypatch, codec):
+    monkeypatch.setattr(hardware, "probe", lambda encoding: "no driver")
+    sink = opened(tmp_path / "o.mkv", codec=codec, hardware="auto")
+    (note,) = sink.context.notes
+    assert note.startswith(f"no hardware encoder works for {codec}, it is encoded in software (nvenc: ")
+    assert ("nvenc: no driver" in note) == (codec == "h264")
+    write(sink, range(2))
+    assert sink.finish()["frames"] == 2
+
+
+def fake(**changes) -> Codec:
+    """A hardware encoder as far as this machine can have one."""
+    return replace(CODEC_TABLE["h264"], odd_pixels="", **changes)
+
+
+def test_auto_takes_the_first_one_that_works(tmp_path, monkeypatch):
+    broken = fake(encoder="h264_v4l2m2m", options={}, crf=(1, 51))
+    monkeypatch.setattr(hardware, "HARDWARE", {"nvenc": {"h264": broken}, "qsv": {"h264": fake()}})
+    sink = opened(tmp_path / "o.mkv", hardware="auto", crf=20)
+    assert sink.context.notes == []
+    assert sink._encoding.codec.odd_pixels == ""
+    assert sink._encoding.settings == {"crf": "20"}
+    write(sink, range(3))
+    assert sink.finish()["frames"] == 3
+
+
+def test_an_encoder_that_holds_pictures_back_counts_as_not_working(tmp_path, monkeypatch):
+    slow = fake(options={"preset": "veryfast"})
+    monkeypatch.setattr(hardware, "HARDWARE", {"nvenc": {"h264": slow}})
+    with pytest.raises(SetupError, match="nvenc: libx264: gave 0 packets for one picture"):
+        opened(tmp_path / "o.mkv", hardware="nvenc")
+
+
+def test_hardware_that_takes_no_odd_sizes_leaves_them_to_software(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "HARDWARE", {"nvenc": {"h264": fake()}})
+    spec = SPEC.model_copy(update={"width": 97})
+    sink = opened(tmp_path / "o.mkv", spec, hardware="auto")
+    assert "takes no pictures of 97x64, only even sizes" in sink.context.notes[0]
+    assert sink._encoding.codec is CODEC_TABLE["h264"]
+
+
+def test_a_wish_that_hardware_cannot_follow_leaves_it_to_software(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "HARDWARE", {"v4l2m2m": {"h264": fake(crf=None)}})
+    sink = opened(tmp_path / "o.mkv", hardware="auto", crf=20)
+    assert "has no such quality scale" in sink.context.notes[0]
+    with pytest.raises(SetupError, match="has no such quality scale"):
+        opened(tmp_path / "p.mkv", hardware="v4l2m2m", crf=20)

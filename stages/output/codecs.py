@@ -95,7 +95,7 @@ CODECS: Mapping[str, Codec] = {
         options={"deadline": "realtime", "cpu-used": "7", "lag-in-frames": "0", "crf": "26", "b": "0"},
         crf=(0, 63),
         # Its slow ways look ahead; these are the steps of the one that does not.
-        presets=scale("cpu-used", "9", "8", "7", "6", "5", "3", "1"),
+        presets=scale("cpu-used", "8", "8", "7", "6", "5", "3", "1"),
     ),
     "prores": Codec(
         encoder="prores_ks",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import RunError
 from pipeline.stage import Context
 from stages.media import open_media, reason, shown, stamp
-from stages.output.about import lost_tags, tags
+from stages.output.about import Mark, lost_marks, lost_tags, tags
 from stages.output.aspect import ROOM, display_size, set_display_size
 from stages.output.encoding import Encoding
 from stages.output.part import count_packets, read_packets
@@ -63,31 +63,35 @@ class Publication:
         Path(self.part).unlink()
 
     def _make(self, made: str, last: int, duration: int) -> None:
-        """The whole file; without the source's tracks where their damage makes it impossible with them."""
-        import av
-
+        """The whole file, with as much of the source as its damage allows."""
         spec = self.encoding.spec
         first = next(read_packets(self.part, self.context.progress))
         start = round(stamp(first) * first.time_base / spec.time_base)
         window = window_of(spec, self.source, (start, last, duration), self.context.progress)
-        try:
-            self._mux(made, window, self.source, duration)
-        except (av.InvalidDataError, av.ArgumentError) as error:
-            if not self.source:
-                raise
-            self.context.note(f"{shown(self.source)}: its tracks cannot be taken over ({reason(error)}); left out")
-            self._mux(made, window, "", duration)
+        promised = self._mux_what_can_be(made, window, duration)
         if self.container in MATROSKA and spec.sample_aspect != 1:
             set_display_size(made, display_size(spec.width, spec.height, spec.sample_aspect))
-        self._report_lost_tags(made, window)
+        self._report_lost(made, window, promised)
 
-    def _mux(self, made: str, window: Window, source: str, duration: int) -> None:
+    def _mux_what_can_be(self, made: str, window: Window, duration: int) -> list[Mark]:
+        """With everything; where a damaged track makes that impossible, with what is no track; else the video alone."""
+        import av
+
+        for keep in (self.keep, self.keep & {"chapters", "metadata"}) if self.source else ():
+            try:
+                return self._mux(made, window, keep, duration)
+            except (av.InvalidDataError, av.ArgumentError) as error:
+                what = f"{', '.join(sorted(keep))} cannot be taken over together ({reason(error)}); tried with less"
+                self.context.note(f"{shown(self.source)}: {what}")
+        return self._mux(made, window, frozenset(), duration)
+
+    def _mux(self, made: str, window: Window, keep: frozenset[Kind], duration: int) -> list[Mark]:
         import av
 
         options = WAIT | FREE_TAGS.get(self.container, {})
         with av.open(f"file:{made}", "w", format=self.container, container_options=options) as container:
             video = self.encoding.add_to(container)
-            tracks = Tracks(source, self.keep, container, video, window, self.context)
+            tracks = Tracks(self.source, keep, container, video, window, self.context)
             if self.container in MATROSKA and self.encoding.spec.sample_aspect != 1:
                 video.metadata["title"] = video.metadata.get("title", "") + ROOM
             unsynced = 0
@@ -101,13 +105,16 @@ class Publication:
                     sync(made)
                     unsynced = 0
             tracks.finish()
+        return tracks.marks
 
     @property
     def _base(self) -> Fraction:
         return self.encoding.spec.time_base
 
-    def _report_lost_tags(self, made: str, window: Window) -> None:
-        """Say which of the source's tags the container did not take."""
+    def _report_lost(self, made: str, window: Window, promised: list[Mark]) -> None:
+        """Say which of the source's tags and marks the container did not take."""
+        for what in lost_marks(made, promised):
+            self.context.note(f"{self.container} cannot hold {what}; left out")
         if not self.source or "metadata" not in self.keep:
             return
         with open_media(self.source) as source:

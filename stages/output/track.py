@@ -7,7 +7,6 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stages.media import reason
 from stages.output.about import dress
 
 if TYPE_CHECKING:
@@ -100,14 +99,14 @@ def open_track(stream: Stream, container: OutputContainer, note: Callable[[str],
     if stream.codec_context is None and stream.type in ("audio", "subtitle"):
         note(f"{label}: nothing here knows it; left out")
         return None
-    if not (why := refusal(kind, lambda trial: Copied(stream, trial))):
+    if can_hold(kind, lambda trial: Copied(stream, trial)):
         return Copied(stream, container)
     converted, encoder = _conversion(kind, stream)
-    if converted is not None and not (why := refusal(kind, converted)):
+    if converted is not None and can_hold(kind, converted):
         what = "re-encoded" if stream.type == "audio" else "converted"
         note(f"{label}: {kind} cannot hold it; {what} to {encoder}")
         return converted(container)
-    note(f"{label}: {kind} cannot hold it ({why}); left out")
+    note(f"{label}: {kind} cannot hold it; left out")
     return None
 
 
@@ -130,14 +129,14 @@ def name_of(stream: Stream) -> str:
     return context.name if context is not None else getattr(stream, "name", None) or "unknown"
 
 
-def refusal(kind: str, add: Callable[[OutputContainer], object]) -> str:
-    """Why a container does not take a track, "" if it does: only writing its header tells."""
+def can_hold(kind: str, add: Callable[[OutputContainer], object]) -> bool:
+    """Whether a container takes a track: only writing its header tells."""
     import av
 
     try:
         with av.open(os.devnull, "w", format=kind) as trial:
             add(trial)
             trial.start_encoding()
-    except (av.FFmpegError, ValueError) as error:
-        return reason(error)
-    return ""
+    except (av.FFmpegError, ValueError):
+        return False
+    return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.stage import Context
 from stages.media import open_media, shown, stamp, video_stream
-from stages.output.about import describe, dress, mark_chapters
+from stages.output.about import Mark, describe, dress, mark_chapters, marks, undress
 from stages.output.track import Track, name_of, open_track
 from stages.output.window import Window
 
@@ -43,6 +43,7 @@ class Tracks:
         self._input = open_media(source) if source else None
         self._label = shown(source)
         self._lanes: dict[int, _Lane] = {}
+        self.marks: list[Mark] = []  # the finished file's tracks as they are meant to be
         if self._input is not None:
             self._take_over(self._input, keep, container, video)
         self._packets = self._inside()
@@ -55,10 +56,11 @@ class Tracks:
 
     def _take_over(self, given: InputContainer, keep: Set[Kind], made: OutputContainer, video: Stream) -> None:
         main = video_stream(given, self._label)
+        cut = self._window.begin is not None
+        dress(video, main, cut)
         if "metadata" in keep:
             describe(made, given, self._window)
-            dress(video, main, self._window.begin is not None)
-            if self._window.begin is not None and "timecode" in main.metadata:
+            if cut and "timecode" in main.metadata:
                 self._context.note("timecode: left out, as the file begins later than its source")
         if "chapters" in keep:
             mark_chapters(made, given, self._window)
@@ -67,6 +69,10 @@ class Tracks:
                 self._context.note(f"video track {stream.index} ({name_of(stream)}): shows what was removed; left out")
             elif stream.type in keep and not _rewritten(stream) and (track := open_track(stream, made, self._say)):
                 self._lanes[stream.index] = _Lane(f"{stream.type} track {stream.index}", track)
+        if "metadata" not in keep:
+            for stream in made.streams:
+                undress(stream)
+        self.marks = marks(made)
 
     def _say(self, text: str) -> None:
         self._context.note(text)

@@ -68,7 +68,9 @@ def _sound_start(source: str, video: Fraction) -> Fraction:
     if not source:
         return video
     with open_media(source) as container:
-        starts = [s.start_time * s.time_base for s in container.streams.audio if s.start_time and s.time_base]
+        starts = [
+            s.start_time * s.time_base for s in container.streams.audio if s.start_time is not None and s.time_base
+        ]
     return max(min(starts, default=video), Fraction(0))
 
 
