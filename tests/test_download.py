@@ -399,3 +399,27 @@ def test_a_copy_that_is_not_what_it_should_be_leaves_nothing(tmp_path: Path) -> 
     with pytest.raises(ModelError, match=f"has sha256 {SHA[7:]}, not 00"):
         copy(source, target, f"sha256:{'0' * 64}")
     assert left(target) == []
+
+
+def test_who_gets_the_lock_of_a_part_that_has_its_name_by_then_opens_a_new_one(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.parent.mkdir()
+    with part.Part(target, "", "sha256") as first, part.Part(target, "", "sha256") as second:
+        first.lock(1, lambda: 0.0, lambda _: None)
+        first.begin("")
+        first.write(CONTENT)
+        lock = part.fcntl.flock
+
+        def finish_just_before(*args: Any) -> None:
+            monkeypatch.setattr(part.fcntl, "flock", lock)
+            first.finish(target)
+            first.__exit__(None, None, None)
+            lock(*args)
+
+        monkeypatch.setattr(part.fcntl, "flock", finish_just_before)
+        second.lock(1, lambda: 0.0, lambda _: None)
+        assert second.waited
+        second.begin("")
+        second.write(b"other")
+    assert target.read_bytes() == CONTENT, "nobody writes into a file that has its name"

@@ -267,3 +267,10 @@ def test_a_crop_is_mirrored_onto_its_canvas_and_comes_back_as_it_was() -> None:
     assert np.array_equal(laid[100:], np.concatenate([image, image[:, ::-1]], 1)[99:71:-1, :128])
     assert np.array_equal(holes[:100, :90], hole)
     assert np.array_equal(fit.take(laid[:100, :90]), image)
+
+
+def test_what_holds_any_of_the_hole_is_hole_on_a_reduced_canvas() -> None:
+    hole = np.zeros((2000, 3001), np.uint8)
+    hole[7::50, 11::50] = 255
+    laid, holes = fit_for(2000, 3001).lay(np.where(hole[..., None] > 0, 255, np.zeros((2000, 3001, 3), np.uint8)), hole)
+    assert not laid[holes == 0].any(), "nothing of what is in the hole shows outside it"
