@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import ModelError
 from models.restricted_pickle import Checkpoint, Record
@@ -25,12 +25,12 @@ class Anchored:
 
     def __init__(self, checkpoint: Checkpoint, pickled: Record) -> None:
         """Raises ModelError where plan, tensors or names do not fit."""
-        self.network = Graph(checkpoint, pickled)
-        head = self.network.head
+        graph = Graph(checkpoint, pickled)
+        head = graph.head
         self.names = class_names(checkpoint, pickled, head.classes)
         self._anchors = [each * stride for each, stride in zip(head.anchors, STRIDES, strict=True)]
         self._masks = head.masks
-        self.network.fuse()
+        self.network: nn.Module = graph.fuse()
 
     def candidates(self, outputs: Sequence[Tensor], wanted: Sequence[int], confidence: float) -> Tensor:
         """See `models.yolo.Family`. Only where the objectness alone passes is anything decoded."""

@@ -91,7 +91,8 @@ class ImplicitHead(Head):
 
     def fold(self) -> None:
         """Put the shift before each convolution into its bias: the same function."""
-        for conv, shift in zip(self.m, self.ia, strict=True):
+        parts: Any = zip(self.m, self.ia, strict=True)
+        for conv, shift in parts:
             conv.bias += conv.weight[:, :, 0, 0] @ shift.implicit.flatten()
         self.ia = nn.ModuleList(nn.Identity() for _ in self.m)
 
@@ -169,7 +170,7 @@ Layer = tuple[nn.Module, int]  # and how many channels come out
 
 
 def _width(plan: Any, channels: int) -> int:
-    return math.ceil(channels * plan["width_multiple"] / 8) * 8
+    return int(math.ceil(channels * plan["width_multiple"] / 8) * 8)
 
 
 def _conv(plan: Any, inputs: list[int], repeats: int, arguments: list[Any]) -> Layer:
