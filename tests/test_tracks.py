@@ -17,7 +17,7 @@ from stages.output.tracks import Tracks
 from stages.output.window import Window
 from tests.clips import MALFORMED, decode, make_clip, needs, sound_of, stamps_of
 from tests.full_clips import FONT, ffmpeg, full_clip
-from tests.sinks import copy_through
+from tests.sinks import SPEC, copy_through, opened, write
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
@@ -343,6 +343,27 @@ def test_where_the_tracks_make_the_file_impossible_the_video_is_finished_without
     assert sink.context.notes == [said]
     assert about(tmp_path / "o.mkv")["title"] == "The film"
     assert len(decode(tmp_path / "o.mkv")) == 100
+
+
+def test_a_source_that_is_gone_at_the_end_costs_its_sound_and_that_is_said(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", 5, audio=1)
+    sink = opened(tmp_path / "o.mp4", SPEC.model_copy(update={"source": str(clip)}))
+    write(sink, range(5))
+    clip.unlink()
+    assert sink.finish()["frames"] == 5
+    said = f"{clip}: cannot be opened (No such file or directory); its sound and other tracks are left out"
+    assert sink.context.notes == [said]
+
+
+def test_pictures_have_no_tracks_to_lose(tmp_path):
+    (tmp_path / "in").mkdir()
+    still = tmp_path / "in" / "a.png"
+    still.write_bytes(b"a picture")
+    for source in (tmp_path / "in", still):
+        sink = opened(tmp_path / "o.mp4", SPEC.model_copy(update={"source": str(source)}))
+        write(sink, range(2))
+        assert sink.finish()["frames"] == 2
+        assert sink.context.notes == []
 
 
 def test_a_full_disk_is_no_damage_of_a_track(tmp_path, mkv, monkeypatch):

@@ -11,7 +11,8 @@ from pydantic import Field, PrivateAttr, model_validator
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
 from pipeline.stage import Sink
-from stages.media import shown
+from stages.images import is_image
+from stages.media import open_media, shown
 from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile
 from stages.output.encoding import Encoding
 from stages.output.hardware import HardwareName, choose
@@ -148,6 +149,18 @@ class File(Sink):
         self._part.add(frame.clean, frame.pts, frame.duration)
         self._frames += 1
 
+    def _source(self) -> str:
+        """The file whose other tracks come along; "" where there is none, and a note where it can no longer be read."""
+        source = self._spec.source
+        if not source or self._spec.live or os.path.isdir(source) or is_image(Path(source)):
+            return ""
+        try:
+            open_media(source).close()
+        except SetupError as error:
+            self.context.note(f"{error}; its sound and other tracks are left out")
+            return ""
+        return source
+
     @property
     def _keep(self) -> frozenset[Kind]:
         kinds: dict[Kind, Keep] = {
@@ -164,9 +177,10 @@ class File(Sink):
         assert self._part is not None
         if not self._published and self._frames:
             self._part.close()
-            source = self._spec.source if os.path.isfile(self._spec.source) else ""
             form = CONTAINERS[Path(self.output).suffix.lower()]
-            made = Publication(self._part.path, self.output, form, self._encoding, source, self._keep, self.context)
+            made = Publication(
+                self._part.path, self.output, form, self._encoding, self._source(), self._keep, self.context
+            )
             made.publish(self._frames, self._part.last, self._part.duration)
             self._published = True
         size = os.path.getsize(self.output) if self._published else 0
