@@ -73,7 +73,7 @@ class File(Ranged):
         self._spec = describe(
             pictures.container, pictures.stream, first, self._orientation, self.input, self.start, self.end
         )
-        self._span = Span.of(self._spec)
+        self._span = Span.of(self._spec.start, self._spec.end, self._spec.time_base)
 
     def _container(self) -> InputContainer:
         return open_media(self.input)

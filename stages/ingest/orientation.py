@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _without_nameless(picture: VideoFrame) -> VideoFrame:
 
     graph = Graph()
     last = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base or 1
+        width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base or Fraction(1)
     )
     for kind in NAMELESS:
         step = graph.add("sidedata", f"mode=delete:type={kind}")

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from pipeline.frame import FrameSpec
 from pipeline.stage import Source
 
 WRITTEN = "seconds, MM:SS or HH:MM:SS, as in 12.5, 1:30 or 1:02:03.5"
@@ -80,10 +79,9 @@ class Span:
     stop: int | None = None
 
     @classmethod
-    def of(cls, spec: FrameSpec) -> Self:
-        """The one that a FrameSpec describes."""
-        bounds = (None if t is None else math.ceil(t / spec.time_base) for t in (spec.start, spec.end))
-        return cls(*bounds)
+    def of(cls, start: Fraction | None, end: Fraction | None, time_base: Fraction) -> Self:
+        """From seconds on the clock of the time stamps."""
+        return cls(*(None if bound is None else math.ceil(bound / time_base) for bound in (start, end)))
 
     def begun(self, pts: int) -> bool:
         return self.first is None or pts >= self.first
