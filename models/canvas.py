@@ -47,6 +47,8 @@ class Fit:
             image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
             # A reduced pixel that holds any of the hole is hole: nothing of what is to go may bleed out of it.
             hole = cv2.compare(cv2.resize(hole, small, interpolation=cv2.INTER_AREA), 0, cv2.CMP_GT)
+        if self.inner == self.size:
+            return image, hole
         beyond = [(0, self.size[0] - self.inner[0]), (0, self.size[1] - self.inner[1])]
         return np.pad(image, [*beyond, (0, 0)], mode="symmetric"), np.pad(hole, beyond, mode="symmetric")
 
@@ -68,6 +70,12 @@ def fit_for(height: int, width: int, sizes: Sizes = FEW) -> Fit:
     ratio = _ratio(size, height, width)
     inner = (height, width) if ratio == 1 else (max(1, int(height * ratio)), max(1, int(width * ratio)))
     return Fit((height, width), inner, size)
+
+
+def scaled(height: int, width: int, scale: float) -> Fit:
+    """A canvas that a crop fills, reduced to `scale` of its size."""
+    inner = max(1, round(height * scale)), max(1, round(width * scale))
+    return Fit((height, width), inner, inner)
 
 
 def _ratio(size: tuple[int, int], height: int, width: int) -> float:

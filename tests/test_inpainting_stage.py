@@ -114,6 +114,21 @@ def test_a_model_may_see_more_than_the_crop_but_only_the_hole_is_taken() -> None
     assert np.array_equal(frame.clean[inner], frame.filled[inner] + np.uint8(1))
 
 
+def test_at_half_scale_the_model_sees_a_quarter_of_the_pixels_and_only_the_hole_is_taken() -> None:
+    """The published loop pasted its whole reduced crop back: all around the hole was blurred."""
+    stage, painter = ready(model="telea", scale=0.5), Painter()
+    stage._inpainter = painter
+    frame = with_hole((80, 100, 40, 60))
+    stage.process(frame)
+    height, width = painter.shapes[0]
+    assert (height, width) == (68, 78)  # half of the hole and its margin of 48
+    inside = frame.rest > 0
+    assert (frame.clean[inside][:, 1] > 100).all()
+    far = np.ones_like(inside)
+    far[72:128, 92:168] = False  # the seam may touch a few pixels around
+    assert np.array_equal(frame.clean[far], frame.filled[far])
+
+
 def test_a_neighbour_s_hole_is_a_hole_in_the_window_too() -> None:
     stage, frame = ready(margin=8), with_hole((50, 50, 20, 20), (50, 110, 20, 20))
     stage._inpainter = painter = Wide()

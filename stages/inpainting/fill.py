@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from models.base import Inpainter, ModelError
+from models.canvas import scaled
 from models.registry import load_inpainter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec, Image
@@ -32,6 +33,9 @@ class Inpainting(Transform):
     model: str = Field(default="auto", description="auto, lama, telea; auto is lama where its weights are")
     weights: str | None = Field(default=None, description="a weights file of one's own")
     margin: int = Field(default=48, ge=4, le=512, description="pixels of picture around a hole that the model sees")
+    scale: float = Field(
+        default=1.0, ge=0.1, le=1, description="size at which the model works: at 0.5 quicker by about 4, and softer"
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
     precision: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="auto is float32")
 
@@ -72,15 +76,20 @@ class Inpainting(Transform):
                 large.append(box)
         # A window may show a neighbour's hole: it is a hole there too, and only what is in the box is taken.
         windows = [self._window(box, *frame.rest.shape) for box in large]
-        for at, picture in self._inpainter.inpaint_many([_crop(frame, window) for window in windows]):
+        fits = [scaled(window.y1 - window.y0, window.x1 - window.x0, self.scale) for window in windows]
+        crops = [fit.lay(*_crop(frame, window)) for fit, window in zip(fits, windows, strict=True)]
+        for at, picture in self._inpainter.inpaint_many(crops):
             box, window = large[at], windows[at]
             if picture is None:
                 self.context.count("nan_fallback")
                 yield box, self._fallback.inpaint(*_crop(frame, box))
             else:
-                yield box, np.ascontiguousarray(_inside(box, window).of(picture))
+                yield box, np.ascontiguousarray(_inside(box, window).of(fits[at].take(picture)))
 
     def _window(self, box: Box, height: int, width: int) -> Box:
+        """What the model is shown of the picture for a box: more, where that costs nothing."""
+        if self.scale < 1:
+            return box
         return widened(box, *self._inpainter.window(box.y1 - box.y0, box.x1 - box.x0), height, width)
 
     def _load(self) -> Inpainter:
