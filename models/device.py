@@ -12,6 +12,7 @@ from models.base import ModelError
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Network = TypeVar("Network", bound=nn.Module)
 
+FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 TENSOR_CORES = 7  # major compute capability of the first GPUs that multiply float16 several times as fast
 
 
@@ -20,10 +21,10 @@ def choose(device: str = "auto", precision: Precision = "auto") -> tuple[torch.d
     before float16, else float32.
 
     Decided by what the hardware can do, never by timing. Raises ModelError for float16 on a processor, which emulates
-    it, and for a GPU that is not there.
+    it, for a GPU that is not there, and for what is no device or format at all.
     """
     there = torch.cuda.is_available()
-    place = torch.device(("cuda" if there else "cpu") if device == "auto" else device)
+    place = _device(("cuda" if there else "cpu") if device == "auto" else device)
     if place.type == "cuda" and not there:
         raise ModelError(
             f"{device = } was asked for, but torch {torch.__version__} finds no GPU; next: device cpu or auto"
@@ -32,7 +33,9 @@ def choose(device: str = "auto", precision: Precision = "auto") -> tuple[torch.d
         return place, _fast_format(place)
     if precision == "float16" and place.type == "cpu":
         raise ModelError(f"{precision = } needs a GPU, but the network runs on the processor; next: bfloat16 or auto")
-    return place, {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+    if precision not in FORMATS:
+        raise ModelError(f"{precision = } is no number format; there are auto, {', '.join(FORMATS)}")
+    return place, FORMATS[precision]
 
 
 def digits(dtype: torch.dtype) -> str:
@@ -45,6 +48,13 @@ def to_channels_last(network: Network) -> Network:
     convert: Any = network.to
     convert(memory_format=torch.channels_last)
     return network
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"device = {name!r} is none: {str(error).splitlines()[0]}") from error
 
 
 def _fast_format(place: torch.device) -> torch.dtype:
