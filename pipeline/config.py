@@ -261,6 +261,11 @@ def worker_environment(threads: int) -> dict[str, str]:
     }
 
 
+def display_name() -> str:
+    """The display that a window would open on: `WAYLAND_DISPLAY` or `DISPLAY`; empty where there is none."""
+    return os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or ""
+
+
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0))

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import importlib.metadata as metadata
-import os
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
+from pipeline.cli import machine
+from pipeline.cli.finding import Finding, Look, Verdict
+from pipeline.cli.trials import carry_out
 from pipeline.config import cache_dir, state_dir, worker_environment
 
-Verdict = Literal["PASS", "WARN", "FAIL"]
-LOW_MEMORY, LEAST_MEMORY = 4 << 30, 1 << 30
-TRIAL = 1 << 20
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at. `fix` says what to do about it, or is empty."""
-
-    verdict: Verdict
-    name: str
-    detail: str
-    fix: str = ""
+ESSENTIAL = "yolov5s-seg"  # what the shipped pipelines find people with; without any other model they still run
 
 
 def examine() -> list[Finding]:
     """Everything, in the order of its importance. An examination that breaks is itself a finding."""
     findings: list[Finding] = []
-    for look in (python, packages, memory, shared_memory, folders, encoders, models, telemetry, gpu):
+    for look in LOOKS:
         findings.extend(_results(look))
     return findings
 
 
-def _results(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def _results(look: Look) -> list[Finding]:
     try:
         return list(look())
     except Exception as error:  # noqa: BLE001 - the user came to hear what is broken
@@ -79,31 +67,6 @@ def requirements() -> list[str]:
         return list(tomllib.loads(project.read_text())["project"]["dependencies"])
 
 
-def memory() -> Iterator[Finding]:
-    import psutil
-
-    free = psutil.virtual_memory().available
-    text = f"{free / 2**30:.1f} GiB free"
-    if free >= LOW_MEMORY:
-        yield Finding("PASS", "memory", text)
-    else:
-        fix = "end other programs; a ring of 1080p frames with two models takes about 3 GiB"
-        yield Finding("WARN" if free >= LEAST_MEMORY else "FAIL", "memory", text, fix)
-
-
-def shared_memory() -> Iterator[Finding]:
-    try:
-        handle = os.memfd_create("cleanplate-doctor", os.MFD_CLOEXEC)
-    except (AttributeError, OSError) as error:
-        yield Finding("FAIL", "shared memory", f"no memfd ({error})", "use Linux 3.17 or later")
-        return
-    try:
-        os.posix_fallocate(handle, 0, TRIAL)
-    finally:
-        os.close(handle)
-    yield Finding("PASS", "shared memory", "memfd works, and its memory can be reserved")
-
-
 def folders() -> Iterator[Finding]:
     for name, folder in (("run folder", state_dir()), ("cache folder", cache_dir())):
         try:
@@ -116,58 +79,61 @@ def folders() -> Iterator[Finding]:
 
 
 def encoders() -> Iterator[Finding]:
-    """Opened and given a picture: listed is not usable."""
-    import av
-    import numpy as np
-
-    from pipeline.frame import FrameSpec
-    from stages.output.codecs import CODECS
-    from stages.output.encoding import Converter, Encoding, encode_one
-
-    spec = FrameSpec(width=64, height=64, time_base=Fraction(1, 30))
-    for name, codec in CODECS.items():
-        label = f"encoder {name}"
-        try:
-            with av.open(os.devnull, "w", format="nut") as container:
-                stream = Encoding(codec, spec).add_to(container)
-                container.start_encoding()
-                size = encode_one(stream, Converter(stream, spec).convert(np.zeros((64, 64, 3), np.uint8), 0)).size
-            yield Finding("PASS", label, f"{codec.encoder} made a packet of {size} bytes")
-        except (av.FFmpegError, ValueError) as error:
-            yield Finding("FAIL", label, f"{codec.encoder}: {error}", "pip install --force-reinstall av")
+    """Those that are needed; those of the hardware are a gift where they work."""
+    found = carry_out("encoders")
+    for name, (encoder, size, why) in found["software"].items():
+        if why:
+            yield Finding("FAIL", f"encoder {name}", f"{encoder}: {why}", "pip install --force-reinstall av")
+        else:
+            yield Finding("PASS", f"encoder {name}", f"{encoder} made a packet of {size} bytes")
+    working = [name for name, why in found["hardware"].items() if not why]
+    none = f"none of {len(found['hardware'])} works here; the processor encodes"
+    yield Finding("PASS", "hardware encoders", ", ".join(working) or none)
+    libraries = ", ".join(f"{name} {version}" for name, version in found["versions"].items() if "av" in name[:5])
+    yield Finding("PASS", "FFmpeg in PyAV", libraries)
 
 
 def models() -> Iterator[Finding]:
     """What is here, byte for byte. What is not, is fetched when a run needs it; but no run fetches lama of itself."""
     from models.registry import catalogue
 
-    verdicts: dict[str, Verdict] = {"present": "PASS", "missing": "WARN", "damaged": "FAIL"}
     absent = []
     for entry in catalogue():
         if entry.state == "missing" and entry.name != "lama":
             absent.append(entry.name)
             continue
-        yield Finding(verdicts[entry.state], f"model {entry.name}", f"{entry.state}: {entry.detail}")
+        worst: Verdict = "FAIL" if entry.state == "damaged" and entry.name == ESSENTIAL else "WARN"
+        fix = f"cleanplate models fetch {entry.name}" if entry.state == "damaged" else ""
+        said = f"{entry.state}: {entry.detail}"
+        yield Finding("PASS" if entry.state == "present" else worst, f"model {entry.name}", said, fix)
     if absent:
         yield Finding("PASS", "other models", f"fetched when a run needs them: {', '.join(absent)}")
 
 
-def telemetry() -> Iterator[Finding]:
+def engines() -> Iterator[Finding]:
+    """Imported, in a process that notes down every try to reach the network."""
+    found = carry_out("engines")
+    for name, (version, why) in found["engines"].items():
+        if not why:
+            yield Finding("PASS", f"engine {name}", version)
+            continue
+        verdict: Verdict = "FAIL" if name == "torch" else "WARN"
+        yield Finding(verdict, f"engine {name}", why.splitlines()[0][:200], f"pip install {name}")
+    yield _telemetry(found)
+
+
+def _telemetry(found: dict[str, Any]) -> Finding:
     environment = worker_environment(1)
     wanted = {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "false"}
-    on = [name for name, value in wanted.items() if environment.get(name) != value]
-    detail = f"{', '.join(on)} not set" if on else "off in every worker: nothing is sent, nothing installs itself"
-    yield Finding("FAIL" if on else "PASS", "telemetry", detail)
+    on = [f"{name} is not set" for name, value in wanted.items() if environment.get(name) != value]
+    on += [f"{name} sends events" for name, sends in found["switches"].items() if sends]
+    on += [f"at import: {call}" for call in found["calls"]]
+    if on:
+        return Finding("FAIL", "telemetry", "; ".join(on)[:300], "report this: nothing here may call home")
+    return Finding("PASS", "telemetry", "off: all engines imported as in a worker, and none tried to reach the network")
 
 
-def gpu() -> Iterator[Finding]:
-    """From the driver and the package, without importing torch."""
-    driver = Path("/proc/driver/nvidia/version")
-    build = metadata.version("torch")
-    if not driver.exists():
-        yield Finding("WARN", "GPU", f"none with an NVIDIA driver; models run on the CPU (torch {build})")
-    elif build.endswith("+cpu"):
-        fix = "pip install torch from https://download.pytorch.org/whl/"
-        yield Finding("WARN", "GPU", f"an NVIDIA driver is there, but torch {build} cannot use it", fix)
-    else:
-        yield Finding("PASS", "GPU", f"{driver.read_text().splitlines()[0].strip()}; torch {build}")
+LOOKS: tuple[Look, ...] = (
+    python, packages, machine.memory, machine.ring, machine.shared_memory, machine.limits, folders, encoders, engines,
+    models, machine.display, machine.gpu,
+)  # fmt: skip
