@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
+import av
 import imageio_ffmpeg
+from av.stream import Disposition
 
 SECONDS = 4
 FONT = bytes(range(256)) * 8
@@ -69,3 +72,54 @@ def full_clip(path: Path, *, subtitles: str = "subrip", extra: tuple[str | Path,
     )
     # fmt: on
     return path
+
+
+def texts(path: Path) -> list[tuple[float, float, str]]:
+    """The subtitles of a file: begin, length in seconds, text without its markup."""
+    found = []
+    with av.open(str(path)) as box:
+        stream = box.streams.subtitles[0]
+        for packet in box.demux(stream):
+            for line in packet.decode() if packet.size > 2 else ():
+                said = re.sub(r"\{.*?\}", "", line.ass.decode().split(",", 8)[8]).replace("\\N", "\n")
+                base = packet.time_base
+                found.append((float(packet.pts * base), float(packet.duration * base), said))
+    return found
+
+
+def chapters(path: Path) -> list[tuple[float, float, str]]:
+    with av.open(str(path)) as box:
+        return [
+            (float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]), c["metadata"]["title"])
+            for c in box.chapters()
+        ]
+
+
+def about(path: Path) -> dict[str, str]:
+    with av.open(str(path)) as box:
+        return {key.lower(): value for key, value in box.metadata.items()}
+
+
+def tracks(path: Path, kind: str) -> list[tuple[str | None, str | None, bool, bool]]:
+    """Language, title, default, forced of each track of a kind."""
+    with av.open(str(path)) as box:
+        return [
+            (
+                stream.metadata.get("language"),
+                stream.metadata.get("title") or stream.metadata.get("name"),
+                bool(stream.disposition & Disposition.default),
+                bool(stream.disposition & Disposition.forced),
+            )
+            for stream in box.streams
+            if stream.type == kind
+        ]
+
+
+def lead_of(path: Path) -> float:
+    """Seconds from the first picture to the first audio packet."""
+    with av.open(str(path)) as box:
+        first: dict[str, float] = {}
+        for packet in box.demux():
+            if packet.pts is not None:
+                first.setdefault(packet.stream.type, float(packet.pts * packet.time_base))
+    return first["audio"] - first["video"]

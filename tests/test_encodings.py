@@ -203,18 +203,19 @@ def test_every_codec_takes_odd_sizes(tmp_path, codec):
 @pytest.mark.parametrize(
     ("wish", "why"),
     [
-        ({"crf": 52}, "crf = 52 is not within 0 to 51, the range of libx264"),
-        ({"codec": "av1", "crf": 0}, "not within 1 to 63"),
-        ({"codec": "vp9", "crf": 64}, "not within 0 to 63"),
-        ({"codec": "ffv1", "crf": 1}, "crf: ffv1 has no such quality scale"),
-        ({"codec": "prores", "crf": 1}, "crf: prores_ks has no such quality scale"),
-        ({"codec": "mjpeg", "preset": "slow"}, "preset: mjpeg knows no presets"),
-        ({"codec": "h264", "profile": "hq"}, "profile: libx264 takes none"),
+        ({"crf": 52}, "must be within 0 to 51 for libx264, not 52"),
+        ({"codec": "av1", "crf": 0}, "must be within 1 to 63"),
+        ({"codec": "vp9", "crf": 64}, "must be within 0 to 63"),
+        ({"codec": "ffv1", "crf": 1}, "must be left out: ffv1 has no such quality scale"),
+        ({"codec": "prores", "crf": 1}, "must be left out: prores_ks has no such quality scale"),
+        ({"codec": "mjpeg", "preset": "slow"}, "must be left out: mjpeg knows no presets"),
+        ({"codec": "h264", "profile": "hq"}, "must be left out: libx264 has none, only prores has"),
     ],
 )
 def test_a_wish_that_a_codec_cannot_follow_is_refused_not_ignored(wish, why):
-    with pytest.raises(ValidationError, match=why):
+    with pytest.raises(ValidationError, match=why) as caught:
         File(output="o.mkv", **wish)
+    assert caught.value.errors()[0]["loc"] == (list(wish)[-1],)
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "av1", "vp9"])

@@ -72,15 +72,17 @@ def test_many_kills_in_a_row_leave_one_clean_stream(tmp_path, ending):
     assert [number_of(image) for image in images] == list(range(20))
 
 
-def test_a_real_kill_loses_no_written_frame(tmp_path):
+@pytest.mark.parametrize("codec", ["h264", "prores"])
+def test_a_real_kill_loses_no_written_frame(tmp_path, codec):
     output = tmp_path / "o.mkv"
     script = (
         "import os, signal, sys\nfrom pathlib import Path\nfrom tests.sinks import opened, write\n"
-        f"sink = opened(Path({str(output)!r}))\nwrite(sink, range(9))\nos.kill(os.getpid(), signal.SIGKILL)\n"
+        f"sink = opened(Path({str(output)!r}), codec={codec!r})\nwrite(sink, range(9))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent.parent, timeout=60)
     assert done.returncode == -signal.SIGKILL
-    sink = opened(output, resume=9)
+    sink = opened(output, resume=9, codec=codec)
     write(sink, range(9, 12))
     sink.finish()
     assert [number_of(image) for image in decode(output)] == list(range(12))

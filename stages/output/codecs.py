@@ -12,6 +12,14 @@ Profile = Literal["proxy", "lt", "standard", "hq", "4444", "4444xq"]
 Options = Mapping[str, str]
 
 
+class WishError(ValueError):
+    """A field of the configuration that a codec cannot follow."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field, self.why = field, why
+
+
 @dataclass(frozen=True)
 class Codec:
     """One way to encode. No look-ahead and no B-frames: each picture's packet leaves with its picture."""
@@ -28,22 +36,22 @@ class Codec:
     untabled: bool = False  # NUT's own tables do not list it
 
     def settings(self, crf: int | None, preset: str | None, profile: str | None) -> dict[str, str]:
-        """The encoder's options for what was asked. Raises ValueError for a wish it cannot follow."""
+        """The encoder's options for what was asked. Raises WishError for what it cannot follow."""
         found: dict[str, str] = {}
         if crf is not None:
             if self.crf is None:
-                raise ValueError(f"crf: {self.encoder} has no such quality scale; leave crf out")
+                raise WishError("crf", f"must be left out: {self.encoder} has no such quality scale")
             best, worst = self.crf
             if not best <= crf <= worst:
-                raise ValueError(f"{crf = } is not within {best} to {worst}, the range of {self.encoder}")
+                raise WishError("crf", f"must be within {best} to {worst} for {self.encoder}, not {crf}")
             found |= dict.fromkeys(self.quality, str(crf))
         if preset is not None:
             if preset not in self.presets:
-                raise ValueError(f"preset: {self.encoder} knows no presets; leave preset out")
+                raise WishError("preset", f"must be left out: {self.encoder} knows no presets")
             found |= self.presets[preset]
         if profile is not None:
             if profile not in self.profiles:
-                raise ValueError(f"profile: {self.encoder} takes none; profiles are for prores")
+                raise WishError("profile", f"must be left out: {self.encoder} has none, only prores has")
             found["profile"] = profile
         return found
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
 from pipeline.stage import Sink
 from stages.images import is_image
 from stages.media import open_media, shown
-from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile
+from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile, WishError
 from stages.output.encoding import Encoding
 from stages.output.hardware import HardwareName, choose
 from stages.output.part import Part, count_packets
@@ -34,6 +35,9 @@ class File(Sink):
 
     output: str = Field(default="", description="the file to write; its name says the container")
     codec: CodecName = Field(default="h264", description="ffv1 is lossless; prores goes into .mov and .mkv")
+    hardware: Literal["off", "auto"] | HardwareName = Field(
+        default="off", description="encoder of the graphics card; auto: the first that works, else software"
+    )
     pixels: str = Field(default="", description="pixel format by FFmpeg's name, as yuv420p10le; empty: the usual one")
     profile: Profile | None = Field(default=None, description="of prores; none: as the pixel format wants it")
     crf: int | None = Field(
@@ -41,9 +45,6 @@ class File(Sink):
     )
     preset: Preset | None = Field(
         default=None, description="effort of h264, h265, av1, vp9: slower is smaller; none: as veryfast"
-    )
-    hardware: Literal["off", "auto"] | HardwareName = Field(
-        default="off", description="encoder of the graphics card; auto: the first that works, else software"
     )
     audio: Keep = Field(default="copy", description="bit for bit, or anew where the container cannot hold it")
     subtitles: Keep = Field(default="copy", description="as they are, or as the container writes text")
@@ -59,11 +60,18 @@ class File(Sink):
     _frames: int = PrivateAttr(default=0)
     _published: bool = PrivateAttr(default=False)
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.hardware == "off":
-            self._settings(CODECS[self.codec])
-        return self
+    @field_validator("profile", "crf", "preset")
+    @classmethod
+    def _fits(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse at once what the codec cannot follow; what hardware can is known when it is found."""
+        codec = CODECS.get(info.data.get("codec", ""))
+        if codec is not None and info.data.get("hardware") == "off":
+            wishes = {"crf": None, "preset": None, "profile": None} | {str(info.field_name): value}
+            try:
+                codec.settings(**wishes)
+            except WishError as error:
+                raise PydanticCustomError("wish", "{why}", {"why": error.why}) from error
+        return value
 
     def _settings(self, codec: Codec) -> dict[str, str]:
         return codec.settings(self.crf, self.preset, self.profile)
