@@ -1,6 +1,7 @@
 """Encodings: colours and shapes of pixels survive, and each codec follows the wishes it can, and refuses the others."""
 
 import os
+import zlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import RunError, SetupError
 from pipeline.frame import Frame
-from stages.output import hardware
+from stages.output import aspect, hardware
 from stages.output.aspect import ROOM, display_size, set_display_size
 from stages.output.codecs import CODECS as CODEC_TABLE
 from stages.output.codecs import Codec
@@ -55,16 +56,16 @@ def test_an_rgb_source_is_written_as_bt709(tmp_path):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-@pytest.mark.parametrize(("size", "aspect"), [((96, 64), Fraction(16, 11)), ((120, 90), Fraction(4, 5))])
-def test_every_codec_keeps_the_shape_of_pixels_in_matroska(tmp_path, codec, size, aspect):
-    spec = SPEC.model_copy(update={"width": size[0], "height": size[1], "sample_aspect": aspect})
+@pytest.mark.parametrize(("size", "shape"), [((96, 64), Fraction(16, 11)), ((120, 90), Fraction(4, 5))])
+def test_every_codec_keeps_the_shape_of_pixels_in_matroska(tmp_path, codec, size, shape):
+    spec = SPEC.model_copy(update={"width": size[0], "height": size[1], "sample_aspect": shape})
     output = tmp_path / "o.mkv"
     sink = opened(output, spec, codec=codec)
     write(sink, range(3), spec)
     sink.finish()
     with av.logging.Capture(local=False) as said, av.open(str(output)) as box:
         av.logging.set_level(av.logging.WARNING)
-        assert abs(box.streams.video[0].sample_aspect_ratio - aspect) < Fraction(1, 100)
+        assert abs(box.streams.video[0].sample_aspect_ratio - shape) < Fraction(1, 100)
         assert "title" not in box.streams.video[0].metadata
         assert len(list(box.decode(video=0))) == 3
     av.logging.set_level(None)
@@ -83,6 +84,10 @@ def test_the_room_for_the_shape_is_no_part_of_the_title(tmp_path, title):
     size = output.stat().st_size
     set_display_size(str(output), display_size(96, 64, Fraction(4, 3)))
     assert output.stat().st_size == size
+    found = output.read_bytes()
+    start, end = aspect._tracks(found, "")
+    (kind, checksum), *_ = aspect._parse(found[start:end])
+    assert (kind, checksum) == (aspect.CHECKSUM, zlib.crc32(found[start + 6 : end]).to_bytes(4, "little"))
     with av.open(str(output)) as box:
         assert box.streams.video[0].metadata.get("title", "") == title
         assert box.streams.video[0].sample_aspect_ratio == Fraction(4, 3)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["audio", "subtitle", "data", "attachment", "chapters", "metadata"]
 MAX_READ_ERRORS = 100
-SPREAD = 30  # seconds by which packets of one moment may lie apart in a file, and before which no subtitle is looked for
+SPREAD = 30  # seconds by which packets of one moment lie apart in a file at most; earlier subtitles are not looked for
 
 
 @dataclass
