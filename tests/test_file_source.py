@@ -1,8 +1,11 @@
 """The file source: exact, forward in time, honest about damage, and the same after a restart."""
 
 import os
+import subprocess
 from fractions import Fraction
 
+import av
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -71,6 +74,41 @@ def test_a_rotation_flag_is_applied_to_the_pixels(tmp_path):
     assert spec.rotation in (90, 270)
     flat = read_all(File(input=str(make_clip(tmp_path / "flat.mp4", 3))))[1]
     assert np.array_equal(images[2], np.rot90(flat[2], spec.rotation // 90))
+
+
+@pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_turned_and_mirrored_clips_stand_as_ffmpeg_shows_them(tmp_path, angle, flips):
+    clip = make_clip(tmp_path / "a.mp4", 3)
+    turned = tmp_path / "turned.mp4"
+    with av.open(str(clip)) as given, av.open(str(turned), "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        stream.set_display_rotation(angle, hflip=flips[0], vflip=flips[1])
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                made.mux(packet)
+    spec, images, _ = read_all(File(input=str(turned)))
+    assert (spec.width, spec.height) == ((64, 96) if angle % 180 else (96, 64))
+    assert np.abs(images[1].astype(int) - shown_by_ffmpeg(turned, spec)[1]).mean() < 2
+    wanted = np.rot90(read_all(File(input=str(clip)))[1][1], spec.rotation // 90)
+    assert np.array_equal(images[1], wanted[:, ::-1] if spec.mirrored else wanted)
+
+
+def shown_by_ffmpeg(path, spec):
+    """The pictures as the ffmpeg program gives them, uint8 [N, H, W, 3]."""
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    command = [program, "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, spec.height, spec.width, 3)
+
+
+def test_a_clip_to_be_shown_at_an_odd_angle_is_left_as_it_is(tmp_path):
+    source = File(input=str(make_clip(tmp_path / "a.mp4", 3, rotation=30)))
+    spec, images, _ = read_all(source)
+    assert (spec.width, spec.height, spec.rotation, spec.mirrored) == (96, 64, 0, False)
+    assert number_of(images[2]) == 2
+    assert "odd angle" in source.context.notes[0]
 
 
 def test_variable_frame_rate_keeps_its_time_stamps(tmp_path):
