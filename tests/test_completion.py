@@ -12,6 +12,7 @@ import pytest
 from pipeline.cli import complete
 from pipeline.cli.commands import SUMMARIES
 from pipeline.instances import claim
+from pipeline.logfile import new_log
 from pipeline.reading import shipped
 from tests.commands import cleanplate
 from tests.runs import COMMAND, ROOT
@@ -169,3 +170,18 @@ def test_in_a_real_bash_the_script_fills_in_the_reply(folder: Path) -> None:
         ["bash", "-c", code], cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     assert done.stdout.strip() == "greek", done.stderr
+
+
+def test_each_command_offers_what_its_words_name() -> None:
+    assert set(shipped()) <= set(offered("cleanplate run "))
+    assert "segmentation.classes=" in offered("cleanplate run remove-people --set segmentation.")
+    assert "lama" in offered("cleanplate models fetch ")
+    assert set(offered("cleanplate samples fetch vt")) == {"vtest"}
+    assert {"list", "fetch"} <= set(offered("cleanplate models "))
+
+
+def test_runs_that_have_left_a_log_are_offered_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEANPLATE_STATE", str(tmp_path / "state"))
+    new_log("toy", "20260101-000000").close()
+    new_log("toy", "20260201-000000").close()
+    assert offered("cleanplate logs ") == {"toy": "began 20260201-000000"}

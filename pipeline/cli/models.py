@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.complete import models
 from pipeline.errors import ConfigError, RunError, SetupError
 
 if TYPE_CHECKING:
     from models.manifest import Verdict
     from models.registry import Listing
 
-Names = Annotated[list[str] | None, typer.Argument(help="Names from `models list`.", show_default=False)]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Names from `models list`.", show_default=False, autocompletion=models)
+]
 Cache = Annotated[Path | None, typer.Option(help="Cache folder to use; also CLEANPLATE_CACHE.", show_default=False)]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network; also CLEANPLATE_OFFLINE=1.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]

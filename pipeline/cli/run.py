@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli import complete
+from pipeline.cli.batch import Batch
+from pipeline.cli.inputs import Errand, errands
 from pipeline.cli.progress import Progress
+from pipeline.cli.weights import ensure_weights
 from pipeline.config import load_config
 from pipeline.errors import ConfigError
+from pipeline.reading import printable, read_yaml
 from pipeline.run import Result, run_plan
+from stages.ingest.span import parse_time
 
-HELP = """Run a pipeline on an input.
+HELP = """Run a pipeline on an input, or on several, one after the other.
+
+An input is a video file, a picture, a folder of pictures, or `lavfi:GRAPH`. With several inputs (--input again and
+again, or a quoted glob) the output is a pattern: {name} and {ext} of the input, its {folder}, and {index}, from 1
+({index:03} has three digits). A failed input does not stop the others; the exit code is then that of the first one
+that failed. --start and --end are times as a player shows them: seconds, MM:SS or HH:MM:SS.
 
 Examples:
 
@@ -21,42 +34,89 @@ Examples:
 
   cleanplate run remove-people -i park.mp4 -o clean.mkv --set segmentation.classes=[dog] --set output.codec=ffv1
 
-  cleanplate run my.yaml --input street.mp4 --output clean.mp4 --frames 300 --report report.json
+  cleanplate run remove-people -i film.mp4 -o scene.mp4 --start 1:02:03 --end 1:02:30.5
+
+  cleanplate run remove-people -i 'clips/*.mp4' -o 'clean/{name}-clean{ext}' --report 'clean/{name}.json'
 """
 
 
 def run(
     config: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped configuration.")],
-    input: Annotated[str | None, typer.Option("--input", "-i", help="What goes into the first stage.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", "-i", help="What goes into the first stage; may be given again.")
+    ] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Where the last stage puts the result.")] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="Override a value: KEY=V, STAGE.workers=V or STAGE.FIELD=V.")
     ] = None,
+    start: Annotated[str | None, typer.Option(help="Leave out what comes before this time.")] = None,
+    end: Annotated[str | None, typer.Option(help="Leave out this time and what comes after it.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the run report (JSON) there, whatever the end.")] = None,
+    report: Annotated[str | None, typer.Option(help="Write the run report (JSON) there, whatever the end.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of this run, for `ps` and `stop`.")] = None,
     no_clobber: Annotated[bool, typer.Option("--no-clobber", help="Refuse to replace an existing output.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Never fetch weights; fail where they are missing.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    plan = load_config(config, sets=sets or (), given=input, wanted=output)
-    if no_clobber and output and Path(output).exists():
-        raise ConfigError(f"--no-clobber: {output} exists")
-    if report and not report.absolute().parent.is_dir():
-        raise ConfigError(f"--report {report}: there is no folder {report.parent}")
-    with Progress(quiet=quiet, total=frames) as progress:
-        result = run_plan(
-            plan,
-            name=name,
-            limit=frames,
-            report=report,
-            told=progress.say,
-            tick=progress.tick,
-        )
-    _conclude(result, quiet=quiet, debug=debug)
+    todo = errands(inputs or (), output, report)
+    values = [*(sets or ()), *_range(config, start, end)]
+    plans = [load_config(config, sets=values, given=errand.input, wanted=errand.output) for errand in todo]
+    for errand in todo:
+        _check_targets(errand, no_clobber=no_clobber)
+    ensure_weights(plans[0], offline=offline, quiet=quiet)
+
+    def work(errand: Errand) -> Result:
+        with Progress(quiet=quiet, total=frames) as progress:
+            result = run_plan(
+                plans[todo.index(errand)],
+                name=name,
+                limit=frames,
+                report=errand.report,
+                told=progress.say,
+                tick=progress.tick,
+            )
+        _show(result, quiet=quiet, debug=debug, short=len(todo) > 1)
+        return result
+
+    if len(todo) > 1:
+        code = Batch(todo, work, quiet=quiet).work()
+    else:
+        todo[0].make_folders()
+        code = work(todo[0]).code
+    if code:
+        raise typer.Exit(code)
 
 
-def _conclude(result: Result, *, quiet: bool, debug: bool) -> None:
+def _range(config: str, start: str | None, end: str | None) -> list[str]:
+    """`--start` and `--end` as values of the first stage. Raises ConfigError."""
+    given = [(key, text) for key, text in (("start", start), ("end", end)) if text is not None]
+    if not given:
+        return []
+    for key, text in given:
+        try:
+            parse_time(text)
+        except ValueError as error:
+            raise ConfigError(f"--{key} {printable(text)}: {error}") from error
+    if start is not None and end is not None and parse_time(end) <= parse_time(start):
+        raise ConfigError(f"--end {end}: is not after --start {start}")
+    stages = read_yaml(config)[1].get("stages")
+    first = stages[0].get("name") if isinstance(stages, list) and stages and isinstance(stages[0], dict) else None
+    return [f"{first}.{key}={json.dumps(text)}" for key, text in given] if first else []
+
+
+def _check_targets(errand: Errand, *, no_clobber: bool) -> None:
+    if no_clobber and errand.output and Path(errand.output).exists():
+        raise ConfigError(f"--no-clobber: {errand.output} exists")
+    folder = errand.report.absolute().parent if errand.report else None
+    if folder and not folder.is_dir() and os.path.dirname(str(errand.report)) not in errand.folders:
+        raise ConfigError(f"--report {errand.report}: there is no folder {errand.report and errand.report.parent}")
+
+
+def _show(result: Result, *, quiet: bool, debug: bool, short: bool = False) -> None:
+    """What is to be said of a run that has ended; `short`: its first line only."""
     report = result.report
     if debug:
         for fault in report["faults"]:
@@ -66,9 +126,7 @@ def _conclude(result: Result, *, quiet: bool, debug: bool) -> None:
     elif report["result"] == "completed_with_errors":
         print(f"cleanplate: completed with errors: {_troubles(report)}", file=sys.stderr)
     if not quiet and report["frames"]["output"]:
-        print(summary(report))
-    if result.code:
-        raise typer.Exit(result.code)
+        print(summary(report).partition("\n")[0] if short else summary(report), flush=True)
 
 
 def _troubles(report: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.complete import samples
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -20,7 +22,7 @@ def show() -> None:
 
 @app.command("fetch", help="Fetch footage and print where it is.\n\nExample:\n\n  cleanplate samples fetch vtest")
 def fetch(
-    name: Annotated[str, typer.Argument(help="A name from `samples list`.")],
+    name: Annotated[str, typer.Argument(help="A name from `samples list`.", autocompletion=samples)],
     into: Annotated[Path | None, typer.Option(help="Folder to put it in; the cache by default.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
