@@ -112,7 +112,9 @@ class YoloSegmenter:
         )[0].numpy()
         boxes = self._fit.undo_boxes(rows[:, :4])
         patches = self._patches(outputs[-1], rows, boxes)
-        shown = np.array([patch.mask.any() for patch in patches], bool)  # as Ultralytics: no pixel, no instance
+        shown = np.array(
+            [patch.mask.max(initial=0) for patch in patches], bool
+        )  # as Ultralytics: no pixel, no instance
         rows, boxes = rows[shown], boxes[shown]
         kept = (patch for patch, some in zip(patches, shown, strict=True) if some)
         return Instances(boxes, rows[:, 4], rows[:, 5].astype(np.int64), tuple(kept))

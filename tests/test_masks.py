@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from models import masks
 from models.letterbox import Letterbox
 from models.masks import cut_patch
 
@@ -73,3 +74,31 @@ def test_a_box_turned_inside_out_has_no_pixel() -> None:
     prototypes = np.ones((fit.out_height // 4, fit.out_width // 4, 1), np.float32)
     patch = cut_patch(prototypes, np.ones(1, np.float32), np.array([50, 60, 40, 80], np.float32), fit)
     assert patch.mask.size == 0
+
+
+@pytest.mark.parametrize("shape", [(720, 1280), (1080, 1920), (1080, 810), (576, 720), (480, 640), (360, 640)])
+def test_the_fast_way_is_the_same_as_the_general_one(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    fit, rng = Letterbox.fit(*shape), np.random.default_rng(3)
+    prototypes = rng.normal(0, 1, (fit.out_height // 4, fit.out_width // 4, 32)).astype(np.float32)
+    weights = rng.normal(0, 1, 32).astype(np.float32)
+    limits = np.array([shape[1], shape[0]] * 2, np.float32)
+    boxes = [np.sort(rng.uniform(0, 1, (2, 2)), 0).ravel().astype(np.float32) * limits for _ in range(20)] + [
+        0 * limits
+    ]
+    boxes[-1][2:] = limits[2:]
+    assert masks._enlarge(prototypes, weights, *axes(fit)) is not None
+    fast = [cut_patch(prototypes, weights, box, fit) for box in boxes]
+    monkeypatch.setattr(masks, "_enlarge", lambda *_: None)
+    for box, patch in zip(boxes, fast, strict=True):
+        general = cut_patch(prototypes, weights, box, fit)
+        assert (patch.x, patch.y, patch.mask.shape) == (general.x, general.y, general.mask.shape)
+        assert (patch.mask != general.mask).mean() < 0.03  # noise; and the general one rounds places to 1/32
+
+
+def axes(fit: Letterbox) -> tuple[masks.Axis, masks.Axis]:
+    return (0, fit.width, fit.left, fit.inner_width, fit.width), (0, fit.height, fit.top, fit.inner_height, fit.height)
+
+
+def test_an_odd_size_takes_the_general_way() -> None:
+    fit = Letterbox.fit(361, 637)
+    assert masks._enlarge(np.zeros((96, 160, 1), np.float32), np.ones(1, np.float32), *axes(fit)) is None
