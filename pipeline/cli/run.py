@@ -41,13 +41,21 @@ Examples:
 
 
 def run(
-    config: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped configuration.")],
+    config: Annotated[
+        str,
+        typer.Argument(help="A YAML file, or the name of a shipped configuration.", autocompletion=complete.configs),
+    ],
     inputs: Annotated[
         list[str] | None, typer.Option("--input", "-i", help="What goes into the first stage; may be given again.")
     ] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Where the last stage puts the result.")] = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a value: KEY=V, STAGE.workers=V or STAGE.FIELD=V.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Override a value: KEY=V, STAGE.workers=V or STAGE.FIELD=V.",
+            autocompletion=complete.sets,
+        ),
     ] = None,
     start: Annotated[str | None, typer.Option(help="Leave out what comes before this time.")] = None,
     end: Annotated[str | None, typer.Option(help="Leave out this time and what comes after it.")] = None,

@@ -1,0 +1,161 @@
+"""The inputs of one call and what each of them becomes: globs are expanded, and names made from a pattern."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ConfigError, RunError
+from pipeline.reading import close_match, printable
+from stages.images import natural
+
+PLACEHOLDERS = ("name", "ext", "folder", "index")
+MAX_INPUTS = 10_000
+_FIELD = re.compile(r"\{([^{}]*)\}")
+_INDEX = re.compile(r"index:0?([1-9])")  # {index:03}: three digits
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One run of a call: what goes in, what comes out, where its report goes."""
+
+    input: str | None
+    output: str | None
+    report: Path | None
+    folders: tuple[str, ...] = ()  # to be made first
+
+    @property
+    def label(self) -> str:
+        return printable(self.input or "")
+
+    def make_folders(self) -> None:
+        """Make those that its names need. Raises RunError."""
+        for folder in self.folders:
+            try:
+                os.makedirs(folder, exist_ok=True)
+            except OSError as error:
+                raise RunError(f"{printable(folder)}: this folder cannot be made ({error.strerror})") from error
+
+
+def errands(inputs: Sequence[str], output: str | None, report: str | None) -> list[Errand]:
+    """One errand for each input, in order; one without input where none is given. Raises ConfigError; makes nothing."""
+    found = expand(inputs)
+    if not found:
+        return [Errand(None, output, Path(report) if report else None)]
+    many = len(found) > 1
+    outputs = _names("--output", output, found, many=many)
+    reports = _names("--report", report, found, many=many)
+    _keep_inputs(found, [*outputs, *reports])
+    made = []
+    for one, out, told in zip(found, outputs, reports, strict=True):
+        folders = _folder_to_make("--output", output, out), _folder_to_make("--report", report, told)
+        made.append(Errand(one, out, Path(told) if told else None, tuple(filter(None, folders))))
+    return made
+
+
+def expand(inputs: Sequence[str]) -> list[str]:
+    """The inputs with globs replaced by the files that match, as a person would count them; each file once."""
+    found: dict[str, str] = {}
+    for given in inputs:
+        for one in _matches(given) if _is_glob(given) else [given]:
+            found.setdefault(os.path.realpath(one) if os.path.exists(one) else one, one)
+    if len(found) > MAX_INPUTS:
+        raise ConfigError(f"--input: {len(found)} inputs are too many for one call; the limit is {MAX_INPUTS}")
+    return list(found.values())
+
+
+def _is_glob(given: str) -> bool:
+    return glob.has_magic(given) and not _SCHEME.match(given) and not os.path.lexists(given)
+
+
+def _matches(pattern: str) -> list[str]:
+    """Files; folders too where the pattern ends in a slash."""
+    try:
+        found = glob.glob(pattern, recursive=True)
+    except (re.error, ValueError, OSError) as error:
+        raise ConfigError(f"--input {printable(pattern)}: not a pattern ({error})") from error
+    kept = [one for one in found if pattern.endswith("/") or os.path.isfile(one)]
+    if not kept:
+        raise ConfigError(f"--input {printable(pattern)}: no file matches")
+    return sorted(kept, key=lambda one: (natural(one), one))
+
+
+def _names(option: str, pattern: str | None, inputs: Sequence[str], *, many: bool) -> list[str | None]:
+    """What a pattern gives for each input, all different. Raises ConfigError."""
+    fields = _FIELD.findall(pattern or "")
+    known = [field for field in fields if field in PLACEHOLDERS or _INDEX.fullmatch(field)]
+    if pattern is None or not (known or many):
+        return [pattern] * len(inputs)
+    if pattern == "null:":  # nothing is written, so nothing can be written twice
+        return [pattern] * len(inputs)
+    label = f"{option} {printable(pattern)}"
+    if wrong := [field for field in fields if field not in known]:
+        raise ConfigError(f"{label}: no placeholder {{{printable(wrong[0])}}}{close_match(wrong[0], PLACEHOLDERS)}")
+    made = [fill(pattern, one, number) for number, one in enumerate(inputs, 1)]
+    if many and not known:
+        raise ConfigError(
+            f"{label}: {len(inputs)} inputs would all become this one; make it a pattern such as "
+            f"{_suggest(pattern)!r} ({', '.join(f'{{{name}}}' for name in PLACEHOLDERS)})"
+        )
+    _check_different(label, inputs, made)
+    return list(made)
+
+
+def fill(pattern: str, given: str, number: int) -> str:
+    """The name that a pattern gives for an input, the `number`th of the call."""
+    if _SCHEME.match(given) and not os.path.exists(given):
+        name, ext, folder = re.sub(r"[^\w.-]+", "-", given)[:60].strip("-"), "", "."
+    else:
+        path = Path(given)
+        name, ext = (path.name, "") if path.is_dir() else (path.stem, path.suffix)
+        folder = os.path.dirname(given.rstrip("/")) or "."
+    values = {"name": name or "input", "ext": ext, "folder": folder, "index": str(number)}
+
+    def value(match: re.Match[str]) -> str:
+        width = _INDEX.fullmatch(match[1])
+        return str(number).zfill(int(width[1])) if width else values[match[1]]
+
+    return _FIELD.sub(value, pattern)
+
+
+def _suggest(pattern: str) -> str:
+    path = Path(pattern)
+    if pattern.endswith("/") or path.is_dir():
+        return f"{pattern.rstrip('/')}/{{name}}{{ext}}"
+    return str(path.with_name(f"{{name}}-{path.name}"))
+
+
+def _check_different(label: str, inputs: Sequence[str], made: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for one, name in zip(inputs, made, strict=True):
+        other = seen.setdefault(os.path.realpath(name), one)
+        if other is not one:
+            raise ConfigError(
+                f"{label}: {printable(other)} and {printable(one)} would both become {printable(name)}; "
+                "add {folder} or {index}"
+            )
+
+
+def _keep_inputs(inputs: Sequence[str], made: Sequence[str | None]) -> None:
+    """No run may replace what another one reads."""
+    given = {os.path.realpath(one): one for one in inputs if os.path.exists(one)}
+    for name in made:
+        if name is not None and len(inputs) > 1 and (one := given.get(os.path.realpath(name))):
+            raise ConfigError(f"{printable(name)}: would replace the input {printable(one)}")
+
+
+def _folder_to_make(option: str, pattern: str | None, made: str | None) -> str | None:
+    """The folder of a name made from a pattern, where a placeholder is in it: such a folder nobody can have made.
+
+    What stands before the first placeholder must be there. Raises ConfigError."""
+    if not pattern or not made or pattern == made:
+        return None
+    fixed = os.path.dirname(_FIELD.split(pattern)[0])
+    if fixed and not os.path.isdir(fixed):
+        raise ConfigError(f"{option} {printable(pattern)}: there is no folder {printable(fixed)}; make it first")
+    return os.path.dirname(made.rstrip("/")) if _FIELD.search(os.path.dirname(pattern.rstrip("/"))) else None
