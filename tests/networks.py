@@ -1,47 +1,58 @@
-"""What every network built from a checkpoint must keep to."""
+"""Networks to try engines on, canvases to feed them with, and what plain torch makes of those."""
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from models.restricted_pickle import Record
-from models.yolo_graph import Graph
+from models import weights
+from models.base import Image
+from models.engines import Name
+from models.yolo import read_family
 
-
-def records(module: Record, prefix: str = "") -> dict[str, Record]:
-    """Every pickled module by the name that `named_modules` gives it."""
-    found = {prefix.rstrip("."): module}
-    for name, child in module.state.get("_modules", {}).items():
-        if isinstance(child, Record):
-            found |= records(child, f"{prefix}{name}.")
-    return found
+ENGINES: tuple[Name, ...] = ("torch", "openvino", "onnxruntime")
 
 
-def assert_as_pickled(network: nn.Module, module: Record) -> None:
-    """Activations, epsilons, strides and the like are those of the pickled network."""
-    pickled = records(module)
-    checked = 0
-    for name, layer in network.named_modules(remove_duplicate=False):
-        if isinstance(layer, nn.SiLU | nn.Identity | nn.Hardswish):
-            assert pickled[name].kind.endswith(type(layer).__name__), name
-            checked += 1
-        if isinstance(layer, nn.BatchNorm2d):
-            assert layer.eps == pickled[name].get("eps"), name
-        if isinstance(layer, nn.Conv2d):
-            for what in ("stride", "padding", "groups", "dilation"):
-                assert getattr(layer, what) == pickled[name].get(what), name
-        if isinstance(layer, nn.MaxPool2d):
-            for what in ("kernel_size", "stride", "padding"):
-                assert getattr(layer, what) == pickled[name].get(what), name
-    assert checked > 50
+class Toy(nn.Module):
+    """Gives the mean of each colour, a convolution, and a picture stretched to 0..1, which a flat one cannot be."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv = nn.Conv2d(3, 8, 8, 8).requires_grad_(False)
+        self.eval()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
+        return x.mean((2, 3)), self.conv(x), (x - low) / (high - low)
 
 
-def assert_folding_changes_nothing(network: Graph) -> None:
-    picture = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+class Choosy(Toy):
+    """Looks at the values before it decides what to do: no graph says that."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return super().forward(x) if float(x.sum()) > 1 else (x,)
+
+
+def real_network() -> nn.Module:
+    return read_family(weights.locate("yolov5s-seg")).network
+
+
+def noise(height: int, width: int, seed: int = 1) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def plain(network: nn.Module, canvas: Image) -> list[Tensor]:
+    """What torch says in float32, without any engine."""
+    pixels = torch.from_numpy(cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
-        before = network(picture)
-        after = network.fuse()(picture)
-    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
-    for a, b in zip(before, after, strict=True):
-        assert torch.allclose(a, b, atol=1e-3)
+        return list(network(pixels))
+
+
+def worst(answers: tuple[Tensor, ...], wanted: list[Tensor]) -> float:
+    """The largest difference, as a share of the largest value of its output."""
+    assert [part.shape for part in answers] == [part.shape for part in wanted]
+    pairs = zip(answers, wanted, strict=True)
+    return max(float((answer.float() - right).abs().max() / right.abs().max()) for answer, right in pairs)

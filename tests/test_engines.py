@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import resources
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+import yaml
+from torch import Tensor
 
-from models import weights
-from models.base import Image, ModelError
-from models.device import choose
+from models.base import Image
+from models.blocks import SegmentationModel
 from models.engines import Engine, Name, load_engine
-from models.yolo import YoloSegmenter, read_family
+from models.ultralytics_seg import Undecoded
+from models.yolo import YoloSegmenter
+from tests.networks import ENGINES, Toy, noise, plain, real_network, worst
 from tests.scenes import asset
 
-ENGINES: tuple[Name, ...] = ("torch", "openvino", "onnxruntime")
 SIZES = [(64, 64), (64, 640), (640, 64), (96, 352), (384, 640)]
-
-
-class Toy(nn.Module):
-    """Gives the mean of each colour, a convolution, and a picture stretched to 0..1, which a flat one cannot be."""
-
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        self.conv = nn.Conv2d(3, 8, 8, 8).requires_grad_(False)
-        self.eval()
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
-        return x.mean((2, 3)), self.conv(x), (x - low) / (high - low)
-
-
-class Choosy(Toy):
-    """Looks at the values before it decides what to do: no graph says that."""
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        return super().forward(x) if float(x.sum()) > 1 else (x,)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -51,10 +30,6 @@ def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLEANPLATE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-def real_network() -> nn.Module:
-    return read_family(weights.locate("yolov5s-seg")).network
 
 
 @cache
@@ -72,26 +47,8 @@ def toy(engine: Name) -> Engine:
     return load_engine(Toy(), engine=engine, precision="float32", key="toy")
 
 
-def noise(height: int, width: int, seed: int = 1) -> Image:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
 def copies(outputs: tuple[Tensor, ...]) -> list[Tensor]:
     return [output.clone() for output in outputs]
-
-
-def plain(network: nn.Module, canvas: Image) -> list[Tensor]:
-    """What torch says in float32, without any engine."""
-    pixels = torch.from_numpy(cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)[None].float() / 255
-    with torch.inference_mode():
-        return list(network(pixels))
-
-
-def worst(answers: tuple[Tensor, ...], wanted: list[Tensor]) -> float:
-    """The largest difference, as a share of the largest value of its output."""
-    assert [part.shape for part in answers] == [part.shape for part in wanted]
-    pairs = zip(answers, wanted, strict=True)
-    return max(float((answer.float() - right).abs().max() / right.abs().max()) for answer, right in pairs)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -105,6 +62,17 @@ def test_every_engine_answers_as_plain_torch_at_any_size(engine: Name, size: tup
 def test_bfloat16_is_coarser_but_no_further_off_at_any_size(engine: Name, size: tuple[int, int]) -> None:
     assert real(engine, "bfloat16").precision == "bfloat16"
     assert 1e-4 < worst(real(engine, "bfloat16")(noise(*size)), right_for_noise(*size)) < 0.05
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_the_attention_of_newer_networks_is_converted_too(engine: Name) -> None:
+    plan = yaml.safe_load((resources.files("ultralytics") / "cfg/models/26/yolo26-seg.yaml").read_text())
+    torch.manual_seed(0)
+    model = SegmentationModel({**plan, "scale": "n"}, ch=3, verbose=False).eval().requires_grad_(False)
+    model.fuse(verbose=False).model[-1] = Undecoded(model.model[-1])
+    mine = load_engine(model, engine=engine, precision="float32", key="yolo26n-seg")
+    for size in ((64, 64), (96, 352), (640, 64)):
+        assert worst(mine(noise(*size)), plain(model, noise(*size))) < 1e-4
 
 
 def masks(engine: Name, precision: str, picture: Image) -> Image:
@@ -201,124 +169,6 @@ def test_an_engine_says_what_runs() -> None:
     said = {name: (real(name).name, real(name).device, real(name).precision, real(name).note) for name in ENGINES}
     assert said == {name: (name, "cpu", "float32", "") for name in ENGINES}
     assert toy("openvino")._request(64, 64).get_compiled_model().get_property("PERFORMANCE_HINT") == "LATENCY"  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_no_more_threads_work_than_this_process_may_have(engine: Name) -> None:
-    code = f"""
-import time, torch
-from models.engines import load_engine
-from tests.test_engines import noise, real_network
-engine = load_engine(real_network(), engine={engine!r}, precision="float32", key="yolov5s-seg")
-canvas = noise(256, 256)
-engine(canvas)
-wall, work = time.perf_counter(), time.process_time()
-for _ in range(10):
-    engine(canvas)
-wall, work = time.perf_counter() - wall, time.process_time() - work
-assert torch.get_num_threads() == 1
-assert work < 1.2 * wall, f"{{work = }} {{wall = }}"
-"""
-    real(engine)  # exported by now
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"})
-
-
-def test_all_threads_work_that_this_process_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    onnx, vino = (load_engine(Toy(), engine=name, precision="float32", key="toy") for name in ENGINES[1:][::-1])
-    compiled = vino._request(64, 96).get_compiled_model()  # type: ignore[attr-defined]
-    assert compiled.get_property("INFERENCE_NUM_THREADS") == 3
-    assert not compiled.get_property("ENABLE_CPU_PINNING")
-    assert onnx._session.get_session_options().intra_op_num_threads == 3  # type: ignore[attr-defined]
-
-
-def test_the_processor_takes_openvino_then_onnx_runtime_then_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = []
-    for lacking in ("none", "openvino", "onnxruntime"):
-        monkeypatch.setitem(sys.modules, lacking, None)
-        engine = load_engine(Toy(), key="toy", precision="float32")
-        taken.append(engine.name)
-        assert engine.note == ""
-    assert taken == ["openvino", "onnxruntime", "torch"]
-
-
-@pytest.mark.parametrize(("engine", "extra"), [("openvino", "openvino"), ("onnxruntime", "onnx")])
-def test_an_engine_that_is_not_installed_is_named_with_what_to_install(
-    engine: Name, extra: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, engine, None)
-    with pytest.raises(
-        ModelError, match=rf"^engine {engine}: {engine} not installed; next: pip .*cleanplate\[{extra}\]'$"
-    ):
-        load_engine(Toy(), engine=engine, key="toy")
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_a_network_that_cannot_be_converted_is_refused_in_one_line(engine: Name) -> None:
-    with pytest.raises(ModelError, match="the network does not export to ONNX: ") as caught:
-        load_engine(Choosy(), engine=engine, key="choosy")
-    assert "\n" not in str(caught.value)
-
-
-def test_where_nothing_is_asked_for_it_runs_on_torch_and_says_why() -> None:
-    engine = load_engine(Choosy(), key="choosy", precision="float32")
-    assert engine.name == "torch"
-    assert engine.note.count("the network does not export to ONNX") == 2
-    assert worst(engine(noise(64, 96)), plain(Toy(), noise(64, 96))) < 1e-4
-
-
-def test_a_number_format_that_one_engine_lacks_is_looked_for_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    engine = load_engine(Toy(), key="toy", precision="bfloat16")
-    assert (engine.name, engine.precision) == ("torch", "bfloat16")
-    assert "onnxruntime runs float32 only, not precision = 'bfloat16'" in engine.note
-
-
-@pytest.mark.parametrize(
-    ("asked", "answer"),
-    [
-        ({"engine": "tensorrt"}, r"no engine 'tensorrt'; there are auto, torch, openvino, onnxruntime"),
-        ({"precision": "float16"}, r"precision = 'float16' needs a GPU"),
-        ({"engine": "onnxruntime", "precision": "bfloat16"}, r"float32 only"),
-        ({"engine": "onnxruntime", "device": "cuda"}, r"device = 'cuda', but it only has \["),
-        ({"engine": "torch", "device": "nowhere"}, r"device = 'nowhere'"),
-        ({"engine": "torch", "precision": "int3"}, r"precision = 'int3'"),
-    ],
-)
-def test_what_cannot_be_had_is_answered_in_one_line(asked: dict[str, str], answer: str) -> None:
-    with pytest.raises(ModelError, match=answer) as caught:
-        load_engine(Toy(), key="toy", **asked)  # type: ignore[arg-type]
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
-@pytest.mark.parametrize("engine", ["auto", "torch", "openvino"])
-def test_a_gpu_that_is_not_there_is_not_waited_for(engine: Name) -> None:
-    with pytest.raises(ModelError, match="finds no GPU"):
-        load_engine(Toy(), engine=engine, device="cuda:0", key="toy")
-
-
-@pytest.mark.parametrize(
-    ("bfloat16", "capability", "chosen"),
-    [(True, (9, 0), torch.bfloat16), (False, (7, 5), torch.float16), (False, (6, 1), torch.float32)],
-)
-def test_the_number_format_follows_what_the_gpu_can_do(
-    bfloat16: bool, capability: tuple[int, int], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert choose() == (torch.device("cuda"), chosen)
-    assert choose("cpu", "float32") == (torch.device("cpu"), torch.float32)
-    assert choose("cuda:1", "float16") == (torch.device("cuda:1"), torch.float16)
-
-
-@pytest.mark.parametrize(("amx", "chosen"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_the_number_format_follows_what_the_processor_can_do(
-    amx: bool, chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx})
-    assert choose("cpu") == (torch.device("cpu"), chosen)
 
 
 @pytest.mark.gpu

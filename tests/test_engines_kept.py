@@ -13,7 +13,7 @@ import torch
 
 from models.base import ModelError
 from models.engines import Engine, exported, load_engine
-from tests.test_engines import ENGINES, Toy, noise, plain, worst
+from tests.networks import ENGINES, Toy, noise, plain, worst
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_engines_are_loaded_when_they_are_asked_for() -> None:
     code = """
 import sys
 from models import engines
-from tests.test_engines import Toy
+from tests.networks import Toy
 engines.load_engine(Toy(), engine="torch", key="toy")
 assert not {"openvino", "onnxruntime", "onnx", "onnxscript", "torch.onnx._internal.exporter"} & sys.modules.keys()
 """
@@ -169,7 +169,7 @@ def test_no_engine_phones_home_or_changes_the_process(engine: str, kept: Path, t
     code = f"""{WATCHED}
 import cv2, torch
 before = cv2.getNumThreads(), torch.get_num_threads()
-from tests.test_engines import Toy, noise
+from tests.networks import Toy, noise
 from models.engines import load_engine
 engine = load_engine(Toy(), engine={engine!r}, key="toy")
 engine(noise(64, 64))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import torch
 from torch import Tensor, nn
@@ -43,7 +45,8 @@ class Staging:
     def __init__(self, place: torch.device) -> None:
         self._place = place
         self._buffer = torch.empty(0, dtype=torch.uint8)
-        self._sent = torch.Event("cuda")
+        event: Any = torch.cuda.Event  # untyped
+        self._sent = event()
 
     def send(self, canvas: Image) -> Tensor:
         """The canvas on the device, uint8 [H, W, 3]; the copy may still be under way on the current stream."""

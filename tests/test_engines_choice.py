@@ -1,0 +1,140 @@
+"""Which engine runs, on what, with how many threads; and what is said where it cannot be had."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from models.base import ModelError
+from models.device import choose
+from models.engines import Name, load_engine
+from tests.networks import ENGINES, Choosy, Toy, noise, plain, worst
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEANPLATE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_more_threads_work_than_this_process_may_have(engine: Name) -> None:
+    code = f"""
+import time, torch
+from models.engines import load_engine
+from tests.networks import noise, real_network
+engine = load_engine(real_network(), engine={engine!r}, precision="float32", key="yolov5s-seg")
+canvas = noise(256, 256)
+engine(canvas)
+wall, work = time.perf_counter(), time.process_time()
+for _ in range(10):
+    engine(canvas)
+wall, work = time.perf_counter() - wall, time.process_time() - work
+assert torch.get_num_threads() == 1
+assert work < 1.2 * wall, f"{{work = }} {{wall = }}"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def test_all_threads_work_that_this_process_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    onnx, vino = (load_engine(Toy(), engine=name, precision="float32", key="toy") for name in ENGINES[1:][::-1])
+    compiled = vino._request(64, 96).get_compiled_model()  # type: ignore[attr-defined]
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == min(3, len(os.sched_getaffinity(0)))
+    assert not compiled.get_property("ENABLE_CPU_PINNING")
+    assert onnx._session.get_session_options().intra_op_num_threads == 3  # type: ignore[attr-defined]
+
+
+def test_the_processor_takes_openvino_then_onnx_runtime_then_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    for lacking in ("none", "openvino", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, lacking, None)
+        engine = load_engine(Toy(), key="toy", precision="float32")
+        taken.append(engine.name)
+        assert engine.note == ""
+    assert taken == ["openvino", "onnxruntime", "torch"]
+
+
+@pytest.mark.parametrize(("engine", "extra"), [("openvino", "openvino"), ("onnxruntime", "onnx")])
+def test_an_engine_that_is_not_installed_is_named_with_what_to_install(
+    engine: Name, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, engine, None)
+    with pytest.raises(
+        ModelError, match=rf"^engine {engine}: {engine} not installed; next: pip .*cleanplate\[{extra}\]'$"
+    ):
+        load_engine(Toy(), engine=engine, key="toy")
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_network_that_cannot_be_converted_is_refused_in_one_line(engine: Name) -> None:
+    with pytest.raises(ModelError, match="the network does not export to ONNX: ") as caught:
+        load_engine(Choosy(), engine=engine, key="choosy")
+    assert "\n" not in str(caught.value)
+
+
+def test_where_nothing_is_asked_for_it_runs_on_torch_and_says_why() -> None:
+    engine = load_engine(Choosy(), key="choosy", precision="float32")
+    assert engine.name == "torch"
+    assert engine.note.count("the network does not export to ONNX") == 2
+    assert worst(engine(noise(64, 96)), plain(Toy(), noise(64, 96))) < 1e-4
+
+
+def test_a_number_format_that_one_engine_lacks_is_looked_for_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    engine = load_engine(Toy(), key="toy", precision="bfloat16")
+    assert (engine.name, engine.precision) == ("torch", "bfloat16")
+    assert "onnxruntime runs float32 only, not precision = 'bfloat16'" in engine.note
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ({"engine": "tensorrt"}, r"no engine 'tensorrt'; there are auto, torch, openvino, onnxruntime"),
+        ({"precision": "float16"}, r"precision = 'float16' needs a GPU"),
+        ({"engine": "onnxruntime", "precision": "bfloat16"}, r"float32 only"),
+        ({"engine": "onnxruntime", "device": "cuda"}, r"device = 'cuda', but it only has \["),
+        ({"engine": "torch", "device": "nowhere"}, r"device = 'nowhere'"),
+        ({"engine": "torch", "precision": "int3"}, r"precision = 'int3'"),
+    ],
+)
+def test_what_cannot_be_had_is_answered_in_one_line(asked: dict[str, str], answer: str) -> None:
+    with pytest.raises(ModelError, match=answer) as caught:
+        load_engine(Toy(), key="toy", **asked)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+@pytest.mark.parametrize("engine", ["auto", "torch", "openvino"])
+def test_a_gpu_that_is_not_there_is_not_waited_for(engine: Name) -> None:
+    with pytest.raises(ModelError, match="finds no GPU"):
+        load_engine(Toy(), engine=engine, device="cuda:0", key="toy")
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "capability", "chosen"),
+    [(True, (9, 0), torch.bfloat16), (False, (7, 5), torch.float16), (False, (6, 1), torch.float32)],
+)
+def test_the_number_format_follows_what_the_gpu_can_do(
+    bfloat16: bool, capability: tuple[int, int], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert choose() == (torch.device("cuda"), chosen)
+    assert choose("cpu", "float32") == (torch.device("cpu"), torch.float32)
+    assert choose("cuda:1", "float16") == (torch.device("cuda:1"), torch.float16)
+
+
+@pytest.mark.parametrize(("amx", "chosen"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_the_number_format_follows_what_the_processor_can_do(
+    amx: bool, chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx})
+    assert choose("cpu") == (torch.device("cpu"), chosen)
