@@ -98,7 +98,21 @@ def test_turned_and_mirrored_clips_stand_as_ffmpeg_shows_them(tmp_path, angle, f
 def shown_by_ffmpeg(path, spec):
     """The pictures as the ffmpeg program gives them, uint8 [N, H, W, 3]."""
     program = imageio_ffmpeg.get_ffmpeg_exe()
-    command = [program, "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
+    command = [
+        program,
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-fps_mode",
+        "passthrough",
+        "-an",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "bgr24",
+        "-",
+    ]
     raw = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, spec.height, spec.width, 3)
 
@@ -306,6 +320,39 @@ def test_healthy_files_have_all_their_frames_and_no_error(name, count):
     source = File(input=str(needs(MALFORMED / name)))
     assert len(read_all(source)[1]) == count
     assert not source.context.errors
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_files_look_as_ffmpeg_shows_them(name):
+    """Rotation, odd sizes, ten bits, full range: the same picture."""
+    clip = needs(MALFORMED / name)
+    spec, images, _ = read_all(File(input=str(clip)))
+    wanted = shown_by_ffmpeg(clip, spec)
+    assert len(wanted) == len(images)
+    worst = max(np.abs(a.astype(int) - b).mean() for a, b in zip(images, wanted, strict=True))
+    assert worst < 1.5
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("size", [(97, 65), (96, 64)])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p", "yuv420p10le"])
+def test_range_and_depth_and_odd_sizes_do_not_change_the_colours(tmp_path, full, size, pixels):
+    if size[0] % 2 and pixels != "yuv444p":
+        pytest.skip("half a chroma sample cannot be made")
+    images = [
+        np.full((size[1], size[0], 3), colour, np.uint8) for colour in [(250, 250, 250), (9, 9, 9), (40, 90, 200)]
+    ]
+    tags = {"colorspace": 1, "color_range": 2 if full else 1}
+    clip = make_clip(tmp_path / "a.mkv", images, pixels=pixels, tags=tags, options={"qp": "1"})
+    spec, found, _ = read_all(File(input=str(clip)))
+    assert (spec.width, spec.height, spec.color_range) == (*size, 2 if full else 1)
+    for image, wanted in zip(found, images, strict=True):
+        assert np.abs(image.astype(int) - wanted).max() <= 4
+
+
+def test_the_shape_of_pixels_turns_with_the_picture():
+    spec = File(input=str(needs(MALFORMED / "sar16_11.mp4"))).open()
+    assert spec.sample_aspect == Fraction(16, 11)
 
 
 @pytest.mark.parametrize(("name", "why"), REFUSED.items())
