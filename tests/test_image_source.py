@@ -75,7 +75,7 @@ def test_only_pictures_are_taken_from_a_folder_and_the_rest_is_told_once(tmp_pat
     (folder / "deeper.png").mkdir()
     source = Images(input=str(folder))
     assert all_of(source) == [(0, 0), (1, 1), (2, 2)]
-    assert source.context.notes == [f"{folder}: 4 other files or folders in it are left out"]
+    assert source.context.notes == [f"{folder}: left out, as no pictures: Thumbs.db and 2 more"]
     assert [path.name for path in list_images(folder)] == ["a.png", "b.JPG", "c.tif"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -36,6 +37,7 @@ class Batch:
     errands: Sequence[Errand]
     run: Callable[[Errand], Result]
     quiet: bool = False
+    debug: bool = False
     ends: list[End] = field(default_factory=list)
 
     def work(self) -> int:
@@ -57,8 +59,8 @@ class Batch:
         except KeyboardInterrupt:  # between two runs: no supervisor was there to take it
             return End(130, WORDS["interrupted"])
         except CleanplateError as error:
-            if "--debug" in sys.argv:
-                raise
+            if self.debug:
+                traceback.print_exc()
             print(f"cleanplate: {error}", file=sys.stderr)
             return End(error.exit_code, WORDS["failed"])
         made = errand.output if result.report["frames"]["output"] else None

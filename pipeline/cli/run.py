@@ -90,7 +90,7 @@ def run(
         return result
 
     if len(todo) > 1:
-        code = Batch(todo, work, quiet=quiet).work()
+        code = Batch(todo, work, quiet=quiet, debug=debug).work()
     else:
         todo[0].make_folders()
         code = work(todo[0]).code

@@ -88,7 +88,7 @@ class Images(Ranged):
             if not path.is_dir():
                 return [path]
             found = list_images(path)
-            others = sum(1 for one in path.iterdir() if not is_image(one))
+            others = sorted(one.name for one in path.iterdir() if not is_image(one) and not one.name.startswith("."))
         except (OSError, ValueError) as error:
             raise SetupError(f"{shown(self.input)}: cannot be read ({reason(error)})") from error
         if not found:
@@ -97,7 +97,8 @@ class Images(Ranged):
         if len(found) > MAX_PICTURES:
             raise SetupError(f"{shown(self.input)}: {len(found)} pictures are too many; the limit is {MAX_PICTURES}")
         if others:
-            self.context.note(f"{shown(self.input)}: {others} other files or folders in it are left out")
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            self.context.note(f"{shown(self.input)}: left out, as no pictures: {shown(others[0])}{more}")
         return found
 
     def _check_range(self) -> None:
