@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipeline.errors import SetupError
+from pipeline.config import load_config
+from pipeline.errors import ConfigError, SetupError
 from stages.ingest import file as file_source
 from stages.ingest.file import File
 from stages.ingest.lavfi import Lavfi
@@ -63,6 +64,20 @@ def test_times_are_written_as_they_are_read():
 def test_a_range_that_is_none_is_refused_as_configuration(bounds):
     with pytest.raises(ValidationError):
         File(input="a.mp4", **bounds)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("end", "1", "end: must be after the start, 2, not .1."),
+        ("start", "1:70", "start: is not a time: minutes and sec"),
+    ],
+)
+def test_a_wrong_range_in_a_configuration_is_told_in_one_line(key, value, why):
+    sets = ["ingest.start=2", f'ingest.{key}="{value}"']
+    with pytest.raises(ConfigError, match=why) as told:
+        load_config("remove-people", sets=sets, given="a.mp4", wanted="b.mp4")
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts", "avi", "h264"])

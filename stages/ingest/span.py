@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, field_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.stage import Source
 
@@ -45,9 +46,16 @@ def write_time(seconds: Fraction) -> str:
     return f"{minutes}:{tail}" if minutes else tail.removeprefix("0") or "0"
 
 
+def _validated(value: Any) -> Fraction:
+    try:
+        return parse_time(value)
+    except ValueError as error:
+        raise PydanticCustomError("time", "{said}", {"said": str(error)}) from error
+
+
 Time = Annotated[
     Fraction,
-    BeforeValidator(parse_time),
+    BeforeValidator(_validated),
     PlainSerializer(write_time),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _PATTERN}]}),
 ]
@@ -62,13 +70,13 @@ class Ranged(Source):
     start: Time | None = Field(default=None, description=f"leave out what comes before: {WRITTEN}")
     end: Time | None = Field(default=None, description="leave out this time and what comes after it")
 
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.end is not None and self.end <= (self.start or 0):
-            raise ValueError(
-                f"the end ({write_time(self.end)}) is not after the start ({write_time(self.start or Fraction(0))})"
-            )
-        return self
+    @field_validator("end")
+    @classmethod
+    def _check_order(cls, end: Fraction | None, info: ValidationInfo) -> Fraction | None:
+        start = info.data.get("start") or Fraction(0)
+        if end is not None and end <= start:
+            raise PydanticCustomError("range", "must be after the start, {start}", {"start": write_time(start)})
+        return end
 
 
 @dataclass(frozen=True)
