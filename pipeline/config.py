@@ -147,7 +147,7 @@ def _build(
     where = f"{label}: stages.{stage.name}"
     followed = {config.stages[i - 1].name if s.after is None else s.after for i, s in enumerate(config.stages) if i}
     leaf = stage.name not in followed
-    address = given if at == 0 else wanted if leaf else None
+    address = given if at == 0 else _target(config, stage, wanted) if leaf else None
     cls = load_class(stage.uses, where)
     options = dict(stage.options)
     if pick := getattr(cls, "pick", None):
@@ -176,6 +176,18 @@ def _build(
     _check_place(where, made, first=at == 0, leaf=leaf, workers=stage.workers)
     uses = f"{cls.__module__}:{cls.__qualname__}"
     return BuiltStage(stage.name, uses, options, made, stage, after, stage.on_error or config.on_error)
+
+
+def _target(config: PipelineConfig, stage: StageConfig, wanted: str | None) -> str | None:
+    """Where a sink puts its result: the last one there where the user wants it, the others where they are told to by
+    the configuration, or beside it: `clean.mp4` and `clean-NAME.mp4`."""
+    if wanted is None or stage is config.stages[-1] or wanted.endswith(":"):
+        return wanted
+    if own := stage.options.get("output"):
+        return str(own)
+    path, is_folder = Path(wanted), wanted.endswith("/") or os.path.isdir(wanted)
+    stem, suffix = (path.name, "/") if is_folder else (path.stem, path.suffix)
+    return f"{path.parent / stem}-{stage.name}{suffix}"
 
 
 def _check_place(where: str, stage: Stage, *, first: bool, leaf: bool, workers: int) -> None:

@@ -23,7 +23,7 @@ from models.ultralytics_seg import Ultralytics, safe_plan
 from models.yolo import YoloSegmenter, read_family
 from models.yolo_pickled import follow
 from tests.checkpoints import NAMES, Official, official, on_canvas, save_checkpoint
-from tests.networks import assert_as_pickled
+from tests.pickled import assert_as_pickled
 from tests.scenes import asset
 
 ARCHITECTURES = ("yolo11n-seg", "yolov8n-seg", "yolo26n-seg")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipeline.api import process_video
+from pipeline.config import load_config
 from pipeline.frame import Frame, FrameSpec
+from pipeline.stage import Sink
 from stages.output.views import VIEWS, Canvas
+from tests.clips import decode, make_clip, picture
 
 SPEC = FrameSpec(width=6, height=4)
 
@@ -53,3 +59,45 @@ def test_a_view_needs_no_plane_but_those_that_it_names(name: str) -> None:
     whole = frame()
     only = Frame({plane: whole.planes[plane] for plane in VIEWS[name].planes})  # type: ignore[index]
     assert np.array_equal(Canvas(name, SPEC).of(only), Canvas(name, SPEC).of(whole))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "beside"),
+    [
+        ("clean.mp4", "clean-original.mp4"),
+        ("out/my clean.v2.mkv", "out/my clean.v2-original.mkv"),
+        ("out/", "out-original/"),
+        ("null:", "null:"),
+    ],
+)
+def test_further_sinks_write_beside_the_last_one(wanted: str, beside: str) -> None:
+    plan = load_config("compare", given="in.mp4", wanted=wanted)
+    sinks = {built.name: built for built in plan.stages if isinstance(built.stage, Sink)}
+    assert list(sinks) == ["original", "side-by-side", "output"]
+    if wanted == "null:":
+        assert {built.uses for built in sinks.values()} == {"stages.output.null:Null"}
+        return
+    assert sinks["output"].options["output"] == wanted
+    assert sinks["original"].options["output"] == beside
+
+
+def test_an_existing_folder_is_a_folder_for_further_sinks_too(tmp_path: Path) -> None:
+    plan = load_config("compare", given="in.mp4", wanted=str(tmp_path))
+    assert plan.stages[1].options["output"] == f"{tmp_path}-original/"
+
+
+def test_a_sink_with_a_target_of_its_own_keeps_it() -> None:
+    plan = load_config("compare", sets=["original.output=kept.mp4"], given="in.mp4", wanted="clean.mp4")
+    assert plan.stages[1].options["output"] == "kept.mp4"
+
+
+@pytest.mark.real
+def test_one_run_writes_the_original_the_result_and_both_side_by_side(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "in.mkv", 8, codec="ffv1", pixels="bgr0")
+    sets = [f"{sink}.codec=ffv1" for sink in ("original", "side-by-side", "output")] + ["segmentation.size=64"]
+    process_video(clip, tmp_path / "clean.mkv", config="compare", sets=sets)
+    original, both, clean = (decode(tmp_path / f"clean{end}.mkv") for end in ("-original", "-side-by-side", ""))
+    assert len(original) == len(both) == len(clean) == 8
+    for before, pair, after in zip(original, both, clean, strict=True):
+        assert np.array_equal(pair, np.hstack([before, after]))
+    assert np.array_equal(original[3], picture(3))

@@ -18,7 +18,7 @@ from models.restricted_pickle import Checkpoint, Record, read_checkpoint
 from models.yolo import YoloSegmenter
 from models.yolo_anchored import STRIDES
 from models.yolo_graph import Graph
-from tests.networks import assert_as_pickled, assert_folding_changes_nothing
+from tests.pickled import assert_as_pickled, assert_folding_changes_nothing
 from tests.scenes import asset
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pipeline.errors import ConfigError, RunError
 from pipeline.reading import close_match, printable
 from stages.images import natural
 
-PLACEHOLDERS = ("name", "ext", "folder", "index")
+PLACEHOLDERS = ("name", "ext", "folder", "index", "n")
 MAX_INPUTS = 10_000
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _INDEX = re.compile(r"index:0?([1-9])")  # {index:03}: three digits
@@ -107,7 +108,11 @@ def _names(option: str, pattern: str | None, inputs: Sequence[str], *, many: boo
 
 
 def fill(pattern: str, given: str, number: int) -> str:
-    """The name that a pattern gives for an input, the `number`th of the call."""
+    """The name that a pattern gives for an input, the `number`th of the call; {n} is the first number from 1 on with
+    which it names nothing that exists."""
+    if "{n}" in pattern:
+        numbered = (fill(pattern.replace("{n}", str(n)), given, number) for n in itertools.count(1))
+        return next(name for name in numbered if not os.path.lexists(name))
     if _SCHEME.match(given) and not os.path.exists(given):
         name, ext, folder = re.sub(r"[^\w.-]+", "-", given)[:60].strip("-"), "", "."
     else:

@@ -25,8 +25,9 @@ HELP = """Run a pipeline on an input, or on several, one after the other.
 
 An input is a video file, a picture, a folder of pictures, or `lavfi:GRAPH`. With several inputs (--input again and
 again, or a quoted glob) the output is a pattern: {name} and {ext} of the input, its {folder}, and {index}, from 1
-({index:03} has three digits). A failed input does not stop the others; the exit code is then that of the first one
-that failed. --start and --end are times as a player shows them: seconds, MM:SS or HH:MM:SS.
+({index:03} has three digits); {n} is the first number that is still free. A failed input does not stop the others;
+the exit code is then that of the first one that failed. --start and --end are times as a player shows them: seconds,
+MM:SS or HH:MM:SS.
 
 Examples:
 

@@ -18,6 +18,7 @@ from stages.ingest.length import missing_bytes
 from stages.ingest.orientation import Orientation, orientation_of, paint
 from stages.ingest.pictures import Pictures
 from stages.ingest.resume import entry_point, seek_point
+from stages.ingest.scaling import Scaled
 from stages.ingest.span import Ranged, Span, write_time
 from stages.media import open_media, shown
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Timed = tuple["VideoFrame", int, bool]  # a picture, its time stamp, and whether that had to be repaired
 
 
-class File(Ranged):
+class File(Ranged, Scaled):
     """Decodes a file's first video, turned upright; later pictures of another size are scaled to the first one's."""
 
     input: str = Field(default="", description="the video file")
@@ -41,6 +42,7 @@ class File(Ranged):
     _spec: FrameSpec = PrivateAttr()
     _span: Span = PrivateAttr()
     _coded: tuple[int, int] = PrivateAttr()  # width and height before it is turned upright
+    _drawn: tuple[int, int] = PrivateAttr()  # and what they are scaled to
     _orientation: Orientation = PrivateAttr()
     _reformatter: VideoReformatter = PrivateAttr()
     _muted: bool = PrivateAttr(default=False)  # damage is counted elsewhere
@@ -73,6 +75,8 @@ class File(Ranged):
         self._spec = describe(
             pictures.container, pictures.stream, first, self._orientation, self.input, self.start, self.end
         )
+        self._spec = self.scaled_spec(self._spec)
+        self._drawn = self._orientation.size(self._spec.width, self._spec.height)
         self._span = Span.of(self._spec.start, self._spec.end, self._spec.time_base)
 
     def _container(self) -> InputContainer:
@@ -117,7 +121,7 @@ class File(Ranged):
             if (picture.width, picture.height) != self._coded:
                 width, height = self._coded
                 self.context.note(f"{shown(self.input)}: pictures of another size are scaled to {width}x{height}")
-            paint(picture, self.frame.image, self._coded, self._orientation, self._reformatter)
+            paint(picture, self.frame.image, self._drawn, self._orientation, self._reformatter)
             del picture
             yield
         self._check_length()

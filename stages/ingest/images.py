@@ -14,6 +14,7 @@ from pipeline.errors import SetupError
 from pipeline.frame import FrameSpec
 from stages.images import ENDINGS, is_image, list_images
 from stages.ingest.orientation import Orientation, orientation_of, paint
+from stages.ingest.scaling import Scaled, Size
 from stages.ingest.span import Ranged, Span, write_time
 from stages.ingest.still import glance, read_still
 from stages.media import reason, shown
@@ -26,7 +27,6 @@ MAX_PICTURES = 1_000_000
 MAX_RATE = 1000
 BT709, SRGB, LIMITED = 1, 13, 1
 
-Size = tuple[int, int]
 Rate = Annotated[
     Fraction,
     Field(gt=0, le=MAX_RATE),
@@ -36,7 +36,7 @@ Rate = Annotated[
 ]
 
 
-class Images(Ranged):
+class Images(Ranged, Scaled):
     """Brings the pictures of a folder in the order a person counts them; a frame's `pts` is its picture's number there.
 
     A picture that cannot be decoded, or has another size than the first, is rejected; the others go on.
@@ -50,6 +50,7 @@ class Images(Ranged):
     _paths: list[Path] = PrivateAttr()
     _next: int = PrivateAttr(default=0)
     _stop: int = PrivateAttr(default=0)
+    _seen: Size = PrivateAttr()  # of all pictures, before they are scaled
     _spec: FrameSpec = PrivateAttr()
     _reformatter: VideoReformatter = PrivateAttr()
 
@@ -64,10 +65,10 @@ class Images(Ranged):
         self._next = span.first or 0
         self._stop = len(self._paths) if span.stop is None else min(len(self._paths), span.stop)
         self._check_range()
-        width, height = self._common_size()
-        self._spec = FrameSpec(
-            width=width,
-            height=height,
+        self._seen = self._common_size()
+        plain = FrameSpec(
+            width=self._seen[0],
+            height=self._seen[1],
             rate=self.rate,
             time_base=1 / self.rate,
             source=self.input,
@@ -79,6 +80,7 @@ class Images(Ranged):
             start=self.start,
             end=self.end,
         )
+        self._spec = self.scaled_spec(plain)
         return self._spec
 
     def _list(self) -> list[Path]:
@@ -163,10 +165,11 @@ class Images(Ranged):
             return
         orientation = orientation_of(picture) or Orientation()
         seen = orientation.size(picture.width, picture.height)
-        if seen != (self._spec.width, self._spec.height):
+        if seen != self._seen:
             self._reject("another_size", f"{shown(path)}: {seen[0]}x{seen[1]} is another size than the first one's")
             return
-        paint(picture, self.frame.image, (picture.width, picture.height), orientation, self._reformatter)
+        size = orientation.size(self._spec.width, self._spec.height)
+        paint(picture, self.frame.image, size, orientation, self._reformatter)
 
     def _reject(self, what: str, why: str) -> None:
         self.frame.rejected = what

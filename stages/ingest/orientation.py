@@ -109,7 +109,8 @@ def paint(
     has an alpha channel, the colours stand as they are stored.
     """
     width, height = size
-    bgr = reformatter.reformat(picture, width=width, height=height, format="bgr24", threads=1)
+    method = "BILINEAR" if (picture.width, picture.height) == size else "AREA"
+    bgr = reformatter.reformat(picture, width=width, height=height, format="bgr24", interpolation=method, threads=1)
     plane = bgr.planes[0]
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
     np.copyto(image, orientation.apply(rows[:, : width * 3].reshape(height, width, 3)))

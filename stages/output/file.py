@@ -11,7 +11,6 @@ from pydantic_core import PydanticCustomError
 
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
-from pipeline.stage import Sink
 from stages.images import is_image
 from stages.media import open_media, shown
 from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile, WishError
@@ -20,12 +19,14 @@ from stages.output.hardware import HardwareName, choose
 from stages.output.part import Part, count_packets
 from stages.output.publish import Publication
 from stages.output.tracks import Kind
+from stages.output.views import Canvas, Viewing
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+IN_AVI = ("mjpeg", "ffv1")  # each picture a whole one: what AVI was made for
 Keep = Literal["copy", "drop"]
 
 
-class File(Sink):
+class File(Viewing):
     """Writes `OUTPUT.part` while the run goes on, and at its end turns it into `OUTPUT` with the source's other tracks.
 
     Further video tracks and cover pictures of the source show what was removed: they are left out, and it is said so.
@@ -54,6 +55,7 @@ class File(Sink):
     metadata: Keep = Field(default="copy", description="title, place, time of recording and other tags")
 
     _resumed: int | None = PrivateAttr(default=None)
+    _canvas: Canvas = PrivateAttr()
     _spec: FrameSpec = PrivateAttr()
     _encoding: Encoding = PrivateAttr()
     _part: Part | None = PrivateAttr(default=None)
@@ -80,7 +82,8 @@ class File(Sink):
         self._resumed = frames
 
     def setup(self, spec: FrameSpec) -> None:
-        self._spec = spec
+        self._canvas = Canvas(self.view, spec)
+        self._spec = self._canvas.spec
         self._check_target()
         self._encoding = self._choose_encoding()
         part = Part(f"{self.output}.part", self._encoding)
@@ -132,7 +135,8 @@ class File(Sink):
         ):
             raise SetupError(f"{shown(path)}: is the input itself")
         with av.open(os.devnull, "w", format=form) as container:
-            if (CODECS[self.codec].container_name or self.codec) not in container.supported_codecs:
+            held = (CODECS[self.codec].container_name or self.codec) in container.supported_codecs
+            if not held or (form == "avi" and self.codec not in IN_AVI):
                 other = ".mkv or .mov" if self.codec == "prores" else ".mkv or .mp4"
                 raise SetupError(f"{shown(path)}: {path.suffix} cannot hold {self.codec}; take {other}")
 
@@ -154,7 +158,7 @@ class File(Sink):
 
     def write(self, frame: Frame) -> None:
         assert self._part is not None
-        self._part.add(frame.clean, frame.pts, frame.duration)
+        self._part.add(self._canvas.of(frame), frame.pts, frame.duration)
         self._frames += 1
 
     def _source(self) -> str:

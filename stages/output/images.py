@@ -12,11 +12,11 @@ from pydantic import Field, PrivateAttr
 
 from pipeline.errors import RunError, SetupError
 from pipeline.frame import Frame, FrameSpec
-from pipeline.stage import Sink
 from stages.images import list_images
 from stages.media import reason, shown
 from stages.output.publish import sync
 from stages.output.still import STILLS, Still
+from stages.output.views import Canvas, Viewing
 
 Ending = Literal["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"]
 _NUMBERED = re.compile(r"frame-[0-9]{6,}")
@@ -31,7 +31,7 @@ def is_image_name(output: str) -> bool:
     return Path(output).suffix.lower()[1:] in STILLS
 
 
-class Images(Sink):
+class Images(Viewing):
     """Writes a folder of pictures, one for each frame, or a single picture where the output is the name of one.
 
     Pictures that came from a folder keep their names; others are `frame-000001.png` and so on. What else lies in the
@@ -44,6 +44,7 @@ class Images(Sink):
     format: Ending | None = Field(default=None, description="of the pictures in a folder; none: png, which is exact")
     quality: int = Field(default=95, ge=1, le=100, description="of jpg and webp; a webp of 100 is lossless")
 
+    _canvas: Canvas = PrivateAttr()
     _spec: FrameSpec = PrivateAttr()
     _still: Still = PrivateAttr()
     _ending: str = PrivateAttr()
@@ -58,11 +59,12 @@ class Images(Sink):
     def setup(self, spec: FrameSpec) -> None:
         if not self.output:
             raise SetupError("no output is given: --output FOLDER/ or PICTURE.png")
-        self._spec = spec
+        self._canvas = Canvas(self.view, spec)
+        self._spec = self._canvas.spec
         self._single = not is_folder(self.output)
         self._ending = Path(self.output).suffix[1:].lower() if self._single else self.format or "png"
         self._check_single() if self._single else self._check_folder()
-        self._still = Still(self._ending, spec, self.quality)
+        self._still = Still(self._ending, self._spec, self.quality)
 
     def _check_single(self) -> None:
         path = Path(self.output)
@@ -98,7 +100,7 @@ class Images(Sink):
         if self._single and self._frames:
             self._crowded = True
             raise RunError(f"{shown(self.output)}: holds one picture, and the input has more; take a folder")
-        data = self._still.encode(frame.clean)
+        data = self._still.encode(self._canvas.of(frame))
         target = Path(self.output) if self._single else Path(self.output, f"{self._name(frame)}.{self._ending}")
         made = target.with_name(f"{target.name}.part")
         try:

@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from pipeline.frame import Frame
-from pipeline.stage import Sink
+from stages.output.views import Viewing
 
 
-class Null(Sink):
+class Null(Viewing):
     """Counts what it is given."""
 
     _frames: int = PrivateAttr(default=0)

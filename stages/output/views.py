@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from pipeline.frame import Frame, FrameSpec, Image
+from pipeline.stage import Sink
 
 ViewName = Literal["result", "input", "side-by-side", "overlay", "panel"]
 RED = (0, 0, 255)
@@ -80,3 +82,13 @@ class Canvas:
             return frame.planes[self._view.planes[0]]
         self._view.draw(frame, self._out)
         return self._out
+
+
+class Viewing(Sink):
+    """A sink that can show more than the result."""
+
+    view: ViewName = Field(default="result", description="what is shown; overlay: the input, half red under the mask")
+
+    @property
+    def reads(self) -> tuple[str, ...]:  # type: ignore[override] # what it reads depends on what it shows
+        return VIEWS[self.view].planes
