@@ -38,8 +38,11 @@ contracts: $(READY)
 test: check      ## Everything above, and the tests
 	$(BIN)/pytest
 
-bench: $(READY)  ## Measure the hand-over of frames; JSON goes to benchmarks/results/
-	$(BIN)/python -m benchmarks.transport
+bench: $(READY)  ## Measure stages, whole, transport and memory here; results and docs/performance.md are made anew
+	$(BIN)/cleanplate bench remove-people --json benchmarks/results/remove-people.json
+	$(BIN)/cleanplate bench transport --frames 400 --json benchmarks/results/transport.json
+	$(BIN)/cleanplate bench memory --json benchmarks/results/memory.json
+	$(BIN)/python -m benchmarks.tables
 
 clean:           ## Remove what was made here, but for the downloads in the cache
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

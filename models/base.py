@@ -20,7 +20,8 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What runs: for reports. `checksum` is the SHA-256 of the weights file, empty for classical methods."""
+    """What runs: for reports. `checksum` is the SHA-256 of the weights file, empty for classical methods; `note` says
+    why something faster does not run, empty where nothing does."""
 
     name: str
     source: str = ""
@@ -28,6 +29,7 @@ class ModelInfo:
     device: str = "cpu"
     precision: str = "float32"
     engine: str = ""
+    note: str = ""
 
     def facts(self) -> dict[str, str]:
         return asdict(self)

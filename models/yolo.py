@@ -74,7 +74,7 @@ class YoloSegmenter:
         self._confidence, self._iou, self._size = confidence, iou, size
         self._fit = Letterbox.fit(size, size, size)
         self._canvas = self._fit.canvas()
-        ran = self._engine.device, self._engine.precision, self._engine.name
+        ran = self._engine.device, self._engine.precision, self._engine.name, self._engine.note
         self.info = ModelInfo(weights_file, str(path), checksum, *ran)
 
     def segment(self, image: Image) -> Instances:
@@ -112,9 +112,8 @@ class YoloSegmenter:
         )[0].numpy()
         boxes = self._fit.undo_boxes(rows[:, :4])
         patches = self._patches(outputs[-1], rows, boxes)
-        shown = np.array(
-            [patch.mask.max(initial=0) for patch in patches], bool
-        )  # as Ultralytics: no pixel, no instance
+        # As Ultralytics: without a pixel it is none.
+        shown = np.array([patch.mask.max(initial=0) for patch in patches], bool)
         rows, boxes = rows[shown], boxes[shown]
         kept = (patch for patch, some in zip(patches, shown, strict=True) if some)
         return Instances(boxes, rows[:, 4], rows[:, 5].astype(np.int64), tuple(kept))

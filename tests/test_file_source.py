@@ -1,6 +1,8 @@
 """The file source: exact, forward in time, honest about damage, and the same after a restart."""
 
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -170,12 +172,19 @@ def test_a_restarted_source_of_a_damaged_file_gives_the_same_pictures(tmp_path):
     for at in np.random.default_rng(3).integers(3000, len(data), 25):
         data[at] ^= 0xFF
     clip.write_bytes(data)
-    _, images, stamps = read_all(File(input=str(clip)))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:  # a heap that no other test has used
+        assert max(fresh.submit(pictures_that_differ, str(clip)).result(timeout=60)) <= 1
+
+
+def pictures_that_differ(clip: str) -> list[int]:
+    """How many pictures are others after a restart, for three places where it may happen."""
+    _, images, stamps = read_all(File(input=clip))
+    found = []
     for after in (1, len(images) // 2, len(images) - 1):
-        rest, times = resumed(File(input=str(clip)), after, stamps[after - 1])
+        rest, times = resumed(File(input=clip), after, stamps[after - 1])
         assert times == stamps[after:]
-        differing = sum(not np.array_equal(a, b) for a, b in zip(rest, images[after:], strict=True))
-        assert differing <= 1
+        found.append(sum(not np.array_equal(a, b) for a, b in zip(rest, images[after:], strict=True)))
+    return found
 
 
 def test_seeking_is_trusted_only_where_packets_prove_the_place(tmp_path):

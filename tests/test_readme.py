@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import yaml
 
 from pipeline.config import PipelineConfig
+from tests.clips import make_clip
 from tests.commands import cleanplate
 from tests.runs import ROOT
 
@@ -41,6 +45,20 @@ def test_the_stage_in_the_readme_runs(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert out.exists()
+
+
+def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    make_clip(tmp_path / "street.mp4", 6)
+    prelude = "import numpy as np\nimage = np.full((720, 1280, 3), 90, np.uint8)\n"
+    ending = "\nassert clean.shape == (720, 1280, 3)\nassert report['frames']['output'] == 6\n"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + code + ending],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "clean.mp4").exists()
 
 
 def test_every_command_that_the_readme_names_exists() -> None:

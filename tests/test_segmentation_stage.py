@@ -57,6 +57,15 @@ def instances(count: int) -> Instances:
     return Instances(boxes, scores, np.zeros(count, np.int64), (patch,) * count)
 
 
+def test_an_engine_that_was_passed_over_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    slower = Fixed(instances(0))
+    slower.info = ModelInfo("fixed", engine="torch", note="openvino: cannot convert it")
+    monkeypatch.setattr("stages.segmentation.load_segmenter", lambda name, **options: slower)
+    stage = Segmentation()
+    stage.setup(FrameSpec(width=64, height=64))
+    assert stage.context.notes == ["yolov5s-seg runs on torch: openvino: cannot convert it"]
+
+
 def test_people_are_written_as_objects_and_mask() -> None:
     stage, spec = ready()
     frame = blank_frame(spec)

@@ -27,8 +27,12 @@ Examples:
 
 def bench(
     target: Annotated[str, typer.Argument(help="A configuration, `transport` or `memory`.")] = "remove-people",
-    input: Annotated[str | None, typer.Option("--input", "-i", help="The clip; a sample by default.")] = None,
-    sets: Annotated[list[str] | None, typer.Option("--set", help="Override a value, as in `run`.")] = None,
+    input: Annotated[
+        str | None, typer.Option("--input", "-i", metavar="INPUT", help="The clip; a sample by default.")
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a value, as in `run`.")
+    ] = None,
     frames: Annotated[int, typer.Option(min=20, help="Frames to measure.")] = 100,
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often the whole is measured.")] = 5,
     to: Annotated[Path | None, typer.Option("--json", help="Write the result there, with the machine's facts.")] = None,

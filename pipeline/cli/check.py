@@ -37,11 +37,16 @@ def check(
         typer.Argument(help="A YAML file, or the name of a shipped configuration.", autocompletion=complete.configs),
     ],
     sets: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a value, as in `run`.", autocompletion=complete.sets)
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Override a value, as in `run`.", autocompletion=complete.sets
+        ),
     ] = None,
-    input: Annotated[str | None, typer.Option("--input", "-i", help="The input it is meant for; not opened.")] = None,
+    input: Annotated[
+        str | None, typer.Option("--input", "-i", metavar="INPUT", help="The input it is meant for; not opened.")
+    ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="The output it is meant for; not opened.")
+        str | None, typer.Option("--output", "-o", metavar="OUTPUT", help="The output it is meant for; not opened.")
     ] = None,
     size: Annotated[str, typer.Option(help="Frame size to count the memory for.")] = "1920x1080",
     as_mermaid: Annotated[bool, typer.Option("--mermaid", help="Print only the flow, as a Mermaid chart.")] = False,

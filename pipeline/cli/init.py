@@ -37,7 +37,7 @@ def init(
         ),
     ] = "remove-people",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; NAME.yaml by default.")
+        Path | None, typer.Option("--output", "-o", metavar="OUTPUT", help="The file to write; NAME.yaml by default.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:

@@ -47,13 +47,17 @@ def run(
         typer.Argument(help="A YAML file, or the name of a shipped configuration.", autocompletion=complete.configs),
     ],
     inputs: Annotated[
-        list[str] | None, typer.Option("--input", "-i", help="What goes into the first stage; may be given again.")
+        list[str] | None,
+        typer.Option("--input", "-i", metavar="INPUT", help="What goes into the first stage; may be given again."),
     ] = None,
-    output: Annotated[str | None, typer.Option("--output", "-o", help="Where the last stage puts the result.")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="OUTPUT", help="Where the last stage puts the result.")
+    ] = None,
     sets: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
+            metavar="PATH=VALUE",
             help="Override a value: KEY=V, STAGE.workers=V or STAGE.FIELD=V.",
             autocompletion=complete.sets,
         ),

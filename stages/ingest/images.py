@@ -135,7 +135,8 @@ class Images(Ranged, Scaled):
 
     def _two_sizes(self, one: Path, size: Size, other: Path, another: Size) -> str:
         sizes = "{}x{}".format(*size), "{}x{}".format(*another)
-        each = os.path.join(shown(self.input), f"*{one.suffix}")
+        ending = one.suffix if one.suffix == other.suffix else ""
+        each = os.path.join(shown(self.input), f"*{ending}")
         return (
             f"{shown(self.input)}: its pictures differ in size: {shown(one.name)} has {sizes[0]}, {shown(other.name)} "
             f"{sizes[1]}; give each as an input of its own: -i '{each}' -o 'OUT/{{name}}{{ext}}'"

@@ -21,6 +21,7 @@ class Segmentation(Transform):
     writes: ClassVar[tuple[str, ...]] = ("objects", "mask")
     heavy: ClassVar[bool] = True
     deadline: ClassVar[float] = 10.0
+    setup_deadline: ClassVar[float] = 240.0  # a large network is converted for its engine, once
 
     model: str = Field(
         default="yolov5s-seg", description="see `cleanplate models list`; or the path of a YOLO checkpoint (.pt)"
@@ -64,6 +65,8 @@ class Segmentation(Transform):
         except ModelError as error:
             raise SetupError(str(error)) from error
         self.context.model(**self._segmenter.info.facts())
+        if self._segmenter.info.note:
+            self.context.note(f"{self.model} runs on {self._segmenter.info.engine}: {self._segmenter.info.note}")
         self.context.warmed(self._segmenter.warm_up(spec.height, spec.width))
 
     def process(self, frame: Frame) -> None:
