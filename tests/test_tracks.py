@@ -211,3 +211,31 @@ def test_data_that_no_container_holds_is_said_and_a_stream_with_an_offset_begins
         assert 0 <= stamps_of(tmp_path / f"o.{ending}")[0] < Fraction(1, 20)
         assert abs(lead_of(tmp_path / f"o.{ending}") - lead_of(clip)) <= 0.0015
         assert len(sound_of(tmp_path / f"o.{ending}")) == len(sound_of(clip))
+
+
+SPEECH = """1
+00:00:00,500 --> 00:00:01,500
+One
+
+2
+00:00:01,000 --> 00:00:02,000
+speaks
+
+3
+00:00:01,000 --> 00:00:02,500
+over the other
+"""
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_texts_that_overlap_or_come_at_the_same_moment_are_all_there_and_in_time(tmp_path, ending):
+    (tmp_path / "s.srt").write_text(SPEECH)
+    clip = make_clip(tmp_path / "a.mp4", 75, audio=1)
+    ffmpeg("-i", clip, "-i", tmp_path / "s.srt", "-c:v", "copy", "-c:a", "copy", "-c:s", "subrip", tmp_path / "a.mkv")
+    sink = copy_through(tmp_path / "a.mkv", tmp_path / f"o.{ending}")
+    assert not any("damaged" in note for note in sink.context.notes)
+    lead = min(stamps_of(tmp_path / f"o.{ending}"))  # where Matroska's zero is the sound's
+    found = [(round(begin - float(lead), 2), text) for begin, _, text in texts(tmp_path / f"o.{ending}")]
+    assert found == [(0.5, "One"), (1.0, "speaks"), (1.0, "over the other")]
+    copy_through(tmp_path / f"o.{ending}", tmp_path / "again.mp4")
+    assert [text for _, _, text in texts(tmp_path / "again.mp4")] == ["One", "speaks", "over the other"]

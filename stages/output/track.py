@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 AUDIO = {"webm": "libopus"}  # what a track is encoded to where it cannot be copied; elsewhere aac
 SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+# MP4's muxer ends a text when a packet of any track is late by its count of ticks, whatever their length: too early,
+# and the next text comes late, unless the text's own ticks are the shortest.
+TEXT_TICK = {"mov_text": Fraction(1, 1_000_000)}
 OPUS_RATE = 48000
 
 
@@ -37,6 +40,8 @@ class Copied:
     def __init__(self, stream: Stream, container: OutputContainer) -> None:
         self._container = container
         self._out = container.add_stream_from_template(stream, opaque=True)
+        if stream.type == "subtitle" and (tick := TEXT_TICK.get(name_of(stream))):
+            self._out.time_base = tick
         dress(self._out, stream)
 
     def mux(self, packet: Packet[Any]) -> None:
@@ -75,7 +80,7 @@ class ConvertedText:
         self._out: SubtitleStream = container.add_stream(encoder)  # type: ignore[assignment]
         made = self._out.codec_context
         made.subtitle_header = self._given.subtitle_header
-        made.time_base = self._out.time_base = stream.time_base or Fraction(1, 1000)
+        made.time_base = self._out.time_base = TEXT_TICK.get(encoder) or stream.time_base or Fraction(1, 1000)
         dress(self._out, stream)
 
     def mux(self, packet: Packet[Any]) -> None:

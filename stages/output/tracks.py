@@ -25,10 +25,14 @@ SPREAD = 30  # seconds by which packets of one moment lie apart in a file at mos
 
 @dataclass
 class _Lane:
-    """A track and where it is: the last decoding time muxed, and how much was left out."""
+    """A track and where it is: the last decoding time muxed, and how much was left out.
+
+    `step`: ticks by which packets differ at least. Texts may come at the same moment: two people speak at once.
+    """
 
     name: str
     track: Track
+    step: int = 1
     last: int | None = None
     lost: int = 0
 
@@ -68,7 +72,8 @@ class Tracks:
             if stream.type == "video" and stream is not main:
                 self._context.note(f"video track {stream.index} ({name_of(stream)}): shows what was removed; left out")
             elif stream.type in keep and not _rewritten(stream) and (track := open_track(stream, made, self._say)):
-                self._lanes[stream.index] = _Lane(f"{stream.type} track {stream.index}", track)
+                step = 0 if stream.type == "subtitle" else 1
+                self._lanes[stream.index] = _Lane(f"{stream.type} track {stream.index}", track, step)
         if "metadata" not in keep:
             for stream in made.streams:
                 undress(stream)
@@ -145,7 +150,7 @@ class Tracks:
         lane = self._lanes[packet.stream_index]
         self._window.shift(packet)
         time = packet.dts if packet.dts is not None else packet.pts
-        if time is None or (lane.last is not None and time <= lane.last):
+        if time is None or (lane.last is not None and time < lane.last + lane.step):
             lane.lost += 1  # no container takes a packet that comes after itself
         else:
             lane.last = time
