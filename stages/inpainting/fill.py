@@ -99,7 +99,7 @@ class Inpainting(Transform):
         except ModelError as error:
             if self.model != "auto" or self.weights:
                 raise SetupError(str(error)) from error
-            self.context.note(f"inpainting with telea, a classical method: lama cannot be had ({error})")
+            self.context.note(f"inpainting with telea, a classical method ({error})")
             return self._fallback
 
 
