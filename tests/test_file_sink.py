@@ -18,6 +18,7 @@ from stages.output.null import Null
 from stages.output.part import count_packets
 from tests.clips import decode, make_clip, number_of, picture, read_all, stamps_of
 from tests.sinks import SPEC, STEP, copy_through, frame_of, opened, part_of, write
+from tests.stills import write_still
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
@@ -139,3 +140,24 @@ def test_source_and_sink_agree_about_a_rotated_file(tmp_path):
     spec, images, _ = read_all(FileSource(input=str(tmp_path / "o.mkv")))
     assert (spec.width, spec.height, spec.rotation) == (64, 96, 0)
     assert np.array_equal(images[0], read_all(FileSource(input=str(clip)))[1][0])
+
+
+def test_a_name_that_leaves_no_room_for_those_beside_it_is_refused_before_work_begins(tmp_path):
+    for length in (247, 400):
+        with pytest.raises(SetupError, match="the name is too long"):
+            opened(tmp_path / f"{'ü' * (length // 2)}.mp4")
+    sink = opened(tmp_path / f"{'n' * 242}.mp4")
+    write(sink, range(3))
+    assert sink.finish()["frames"] == 3
+    sink.close()
+
+
+@pytest.mark.parametrize("kind", ["drawn", "picture"])
+def test_what_has_no_other_tracks_is_not_said_to_lose_them(tmp_path, kind):
+    picture_without_ending = write_still(tmp_path / "a.png", picture(1)).rename(tmp_path / "photo")
+    source = "lavfi:testsrc2" if kind == "drawn" else str(picture_without_ending)
+    spec = SPEC.model_copy(update={"source": source})
+    sink = opened(tmp_path / "o.mp4", spec)
+    write(sink, range(3))
+    sink.finish()
+    assert sink.context.notes == []

@@ -213,3 +213,12 @@ def test_the_class_follows_from_the_name(tmp_path):
     assert {Auto.pick(f"o.{ending}") for ending in STILLS} == {Images}
     assert Auto.pick("O.PNG") is Images
     assert Auto.pick("o.mp4") is Auto.pick("o") is File
+
+
+def test_a_picture_that_an_earlier_run_left_waiting_is_not_taken_for_this_ones(tmp_path):
+    (tmp_path / "o.png.part").write_bytes(b"of a run that was killed")
+    sink = Images(output=str(tmp_path / "o.png"))
+    sink.setup(SPEC)
+    sink.finish()
+    sink.close()
+    assert not (tmp_path / "o.png").exists()

@@ -11,17 +11,20 @@ from pydantic_core import PydanticCustomError
 
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
-from stages.images import is_image
+from stages.ingest.lavfi import SCHEME
+from stages.ingest.still import is_still
 from stages.media import open_media, shown
 from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile, WishError
 from stages.output.encoding import Encoding
 from stages.output.hardware import HardwareName, choose
 from stages.output.part import Part, count_packets
 from stages.output.publish import Publication
+from stages.output.target import check_target
 from stages.output.tracks import Kind
 from stages.output.views import Canvas, Viewing
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+BESIDE = ".part.out"  # no name that stands beside the file meanwhile has a longer ending
 IN_AVI = ("mjpeg", "ffv1")  # each picture a whole one: what AVI was made for
 Keep = Literal["copy", "drop"]
 
@@ -123,17 +126,7 @@ class File(Viewing):
             raise SetupError("no output is given: --output FILE")
         if (form := CONTAINERS.get(path.suffix.lower())) is None:
             raise SetupError(f"{shown(path)}: {path.suffix or 'no ending'!r} is none of {', '.join(CONTAINERS)}")
-        if not path.parent.is_dir():
-            raise SetupError(f"{shown(path)}: there is no folder {shown(path.parent)}")
-        if path.exists() and not path.is_file():
-            raise SetupError(f"{shown(path)}: is not a file that could be replaced")
-        if (
-            self._spec.source
-            and path.exists()
-            and os.path.exists(self._spec.source)
-            and path.samefile(self._spec.source)
-        ):
-            raise SetupError(f"{shown(path)}: is the input itself")
+        check_target(self.output, self._spec.source, BESIDE)
         with av.open(os.devnull, "w", format=form) as container:
             held = (CODECS[self.codec].container_name or self.codec) in container.supported_codecs
             if not held or (form == "avi" and self.codec not in IN_AVI):
@@ -164,7 +157,7 @@ class File(Viewing):
     def _source(self) -> str:
         """The file whose other tracks come along; "" where there is none, and a note where it can no longer be read."""
         source = self._spec.source
-        if not source or self._spec.live or os.path.isdir(source) or is_image(Path(source)):
+        if not source or self._spec.live or source.startswith(SCHEME) or os.path.isdir(source) or is_still(source):
             return ""
         try:
             open_media(source).close()

@@ -16,6 +16,7 @@ from stages.images import list_images
 from stages.media import reason, shown
 from stages.output.publish import sync
 from stages.output.still import STILLS, Still
+from stages.output.target import check_target, is_same
 from stages.output.views import Canvas, Viewing
 
 Ending = Literal["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"]
@@ -72,12 +73,7 @@ class Images(Viewing):
             raise SetupError(f"{shown(path)}: {path.suffix or 'no ending'!r} is none of {', '.join(STILLS)}")
         if self.format is not None and STILLS[self.format] != STILLS[self._ending]:
             raise SetupError(f"format: {self.format!r} does not fit {shown(path)}; leave format out")
-        if not path.parent.is_dir():
-            raise SetupError(f"{shown(path)}: there is no folder {shown(path.parent)}")
-        if path.exists() and not path.is_file():
-            raise SetupError(f"{shown(path)}: is not a file that could be replaced")
-        if _same(path, self._spec.source):
-            raise SetupError(f"{shown(path)}: is the input itself")
+        check_target(self.output, self._spec.source, ".part")
 
     def _check_folder(self) -> None:
         folder, source = Path(self.output), Path(self._spec.source)
@@ -89,11 +85,11 @@ class Images(Viewing):
             raise SetupError(f"{shown(folder)}: cannot be written to")
         if not self._spec.source:
             return
-        if _same(folder, self._spec.source):
+        if is_same(self.output, self._spec.source):
             raise SetupError(f"{shown(folder)}: is the input itself; take another folder")
         if source.is_dir():
             self._names = kept_names([path.name for path in list_images(source)])
-        elif _same(folder, os.fspath(source.parent)) and _NUMBERED.fullmatch(source.stem):
+        elif is_same(self.output, os.fspath(source.parent)) and _NUMBERED.fullmatch(source.stem):
             raise SetupError(f"{shown(folder)}: the input {shown(source)} would be replaced; take another folder")
 
     def write(self, frame: Frame) -> None:
@@ -129,7 +125,7 @@ class Images(Viewing):
     def finish(self) -> dict[str, Any]:
         path = Path(self.output)
         try:
-            if self._single and self._part.exists():
+            if self._single and self._frames and self._part.exists():  # without frames it is an earlier run's
                 sync(os.fspath(self._part))
                 os.replace(self._part, path)
             if self._frames:
@@ -144,7 +140,3 @@ def kept_names(names: list[str]) -> list[str]:
     stems = [Path(name).stem for name in names]
     count = Counter(stems)
     return [stem if count[stem] == 1 else name for stem, name in zip(stems, names, strict=True)]
-
-
-def _same(path: Path, other: str) -> bool:
-    return bool(other) and path.exists() and os.path.exists(other) and path.samefile(other)
