@@ -24,11 +24,11 @@ def choose(device: str = "auto", precision: Precision = "auto") -> tuple[torch.d
     it, for a GPU that is not there, and for what is no device or format at all.
     """
     there = torch.cuda.is_available()
-    place = _device(("cuda" if there else "cpu") if device == "auto" else device)
-    if place.type == "cuda" and not there:
-        raise ModelError(
-            f"{device = } was asked for, but torch {torch.__version__} finds no GPU; next: device cpu or auto"
-        )
+    place = named(("cuda" if there else "cpu") if device == "auto" else device)
+    found = torch.cuda.device_count() if there else 0
+    if place.type == "cuda" and (place.index or 0) >= found:
+        seen = f"torch {torch.__version__} finds {found or 'no'} GPU"
+        raise ModelError(f"{device = } was asked for, but {seen}; next: device cpu or auto")
     if precision == "auto":
         return place, _fast_format(place)
     if precision == "float16" and place.type == "cpu":
@@ -50,11 +50,14 @@ def to_channels_last(network: Network) -> Network:
     return network
 
 
-def _device(name: str) -> torch.device:
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise ModelError(f"device = {name!r} is none: {str(error).splitlines()[0]}") from error
+def named(device: str) -> torch.device:
+    """The processor, or a GPU by its number. Raises ModelError for torch's others, on which nothing here was tried."""
+    if device == "cpu":
+        return torch.device("cpu")
+    kind, colon, number = device.partition(":")
+    if kind != "cuda" or bool(colon) != (number.isascii() and number.isdecimal() and len(number) < 3):
+        raise ModelError(f"{device = } is none; there are auto, cpu, cuda, cuda:1, ...")
+    return torch.device(device)
 
 
 def _fast_format(place: torch.device) -> torch.dtype:

@@ -84,9 +84,13 @@ def catalogue(*, hashed: bool = True) -> list[Listing]:
     return [_listing(entry, hashed) for entry in ENTRIES]
 
 
-def weights_needed(name: str, weights_file: str | None = None) -> list[str]:
-    """The names of the known weights that the model of that name loads; none for a file of one's own."""
-    return [entry.weights for entry in ENTRIES if entry.name == name and entry.weights and not weights_file]
+def weights_needed(task: Task, name: str, weights_file: str | None = None) -> list[str]:
+    """The names of the known weights that the model of that name loads for that task; none for a file of one's own."""
+    return [
+        entry.weights
+        for entry in ENTRIES
+        if (entry.name, entry.task) == (name, task) and entry.weights and not weights_file
+    ]
 
 
 def _listing(entry: Entry, hashed: bool) -> Listing:

@@ -100,7 +100,12 @@ def test_a_number_format_that_one_engine_lacks_is_looked_for_in_the_next(monkeyp
         ({"precision": "float16"}, r"precision = 'float16' needs a GPU"),
         ({"engine": "onnxruntime", "precision": "bfloat16"}, r"float32 only"),
         ({"engine": "onnxruntime", "device": "cuda"}, r"device = 'cuda', but it only has \["),
-        ({"engine": "torch", "device": "nowhere"}, r"device = 'nowhere'"),
+        ({"engine": "torch", "device": "nowhere"}, r"device = 'nowhere' is none; there are auto, cpu, cuda, cuda:1"),
+        ({"engine": "onnxruntime", "device": "nowhere"}, r"device = 'nowhere' is none"),
+        ({"engine": "torch", "device": "mps"}, r"device = 'mps' is none"),
+        ({"engine": "auto", "device": "meta"}, r"device = 'meta' is none"),
+        ({"engine": "auto", "device": "cpu:3"}, r"device = 'cpu:3' is none"),
+        ({"engine": "auto", "device": "cuda:"}, r"device = 'cuda:' is none"),
         ({"engine": "torch", "precision": "int3"}, r"precision = 'int3'"),
     ],
 )
@@ -108,6 +113,13 @@ def test_what_cannot_be_had_is_answered_in_one_line(asked: dict[str, str], answe
     with pytest.raises(ModelError, match=answer) as caught:
         load_engine(Toy(), key="toy", **asked)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_had_is_said_before_the_network_is_converted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.engines.onnx_engine.exported", lambda network, key: pytest.fail("was converted"))
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(ModelError, match="device = 'cuda', but it only has"):
+        load_engine(Toy(), engine="onnxruntime", device="cuda", key="toy")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
@@ -125,11 +137,14 @@ def test_the_number_format_follows_what_the_gpu_can_do(
     bfloat16: bool, capability: tuple[int, int], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert choose() == (torch.device("cuda"), chosen)
     assert choose("cpu", "float32") == (torch.device("cpu"), torch.float32)
     assert choose("cuda:1", "float16") == (torch.device("cuda:1"), torch.float16)
+    with pytest.raises(ModelError, match=r"device = 'cuda:2' was asked for, but torch .* finds 2 GPU"):
+        choose("cuda:2")
 
 
 @pytest.mark.parametrize(("amx", "chosen"), [(True, torch.bfloat16), (False, torch.float32)])

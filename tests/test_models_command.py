@@ -310,6 +310,7 @@ def test_a_segmenter_needs_its_weights_too() -> None:
     assert Segmentation(model="yolo11n-seg").weights_needed() == ["yolo11n-seg"]
     assert Segmentation(model="yolo11n-seg", weights="own.pt").weights_needed() == []
     assert Segmentation(model="own.pt").weights_needed() == []
+    assert Segmentation(model="lama").weights_needed() == []  # which it cannot use
 
 
 def test_auto_fetches_nothing_of_itself(served: Shelf) -> None:

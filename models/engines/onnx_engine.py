@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.base import Image, ModelError
-from models.device import Precision
+from models.device import Precision, named
 from models.engines.base import check_canvas, first_line
 from models.engines.exported import exported
 
@@ -27,8 +27,8 @@ class OnnxEngine:
             raise ModelError(
                 f"engine onnxruntime runs float32 only, not {precision = }; next: engine torch or openvino"
             )
+        place = _place(device)
         content, self.note = exported(network, key)
-        place = torch.device(_place(device))
         try:
             self._session = onnxruntime.InferenceSession(content, _options(), providers=_providers(place))
         except Exception as error:  # its own errors share no class
@@ -45,13 +45,12 @@ class OnnxEngine:
         return tuple(torch.from_numpy(output) for output in outputs)
 
 
-def _place(device: str) -> str:
+def _place(device: str) -> torch.device:
     there = GPU in onnxruntime.get_available_providers()
-    if device == "auto":
-        return "cuda" if there else "cpu"
-    if device != "cpu" and not there:
+    place = named(("cuda" if there else "cpu") if device == "auto" else device)
+    if place.type == "cuda" and not there:
         raise ModelError(f"engine onnxruntime: {device = }, but it only has {onnxruntime.get_available_providers()}")
-    return device
+    return place
 
 
 def _providers(place: torch.device) -> list[str | tuple[str, dict[str, str | int]]]:

@@ -45,7 +45,7 @@ class Inpainting(Transform):
 
     def weights_needed(self) -> list[str]:
         """What is fetched before a run; `auto` is content with what is here."""
-        return weights_needed(self.model, self.weights)
+        return weights_needed("inpaint", self.model, self.weights)
 
     def setup(self, spec: FrameSpec) -> None:
         """Load and warm up the model. Raises SetupError."""

@@ -46,7 +46,7 @@ class Segmentation(Transform):
 
     def weights_needed(self) -> list[str]:
         """What is fetched before a run."""
-        return weights_needed(self.model, self.weights)
+        return weights_needed("segment", self.model, self.weights)
 
     def setup(self, spec: FrameSpec) -> None:
         """Load the model and warm it up on the stream's size. Raises SetupError."""
