@@ -239,3 +239,16 @@ def test_texts_that_overlap_or_come_at_the_same_moment_are_all_there_and_in_time
     assert found == [(0.5, "One"), (1.0, "speaks"), (1.0, "over the other")]
     copy_through(tmp_path / f"o.{ending}", tmp_path / "again.mp4")
     assert [text for _, _, text in texts(tmp_path / "again.mp4")] == ["One", "speaks", "over the other"]
+
+
+def test_sound_that_a_trimmed_file_keeps_from_players_is_not_heard_in_the_result(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", 100, audio=1)
+    ffmpeg("-ss", "1.5", "-i", clip, "-c", "copy", tmp_path / "b.mp4")
+    with av.open(str(tmp_path / "b.mp4")) as box:
+        assert next(box.demux(audio=0)).pts * Fraction(1, 44100) < Fraction(-1, 4)  # hidden, but there
+    copy_through(tmp_path / "b.mp4", tmp_path / "o.mkv")
+    assert stamps_of(tmp_path / "o.mkv")[0] < Fraction(1, 8)
+    assert 0 < len(sound_of(tmp_path / "o.mkv")) < len(sound_of(tmp_path / "b.mp4"))
+    with av.open(str(tmp_path / "o.mkv")) as box:
+        sound = [(frame.time, frame.samples) for frame in box.decode(audio=0)]
+    assert abs(sound[-1][0] + sound[-1][1] / 44100 - float(stamps_of(tmp_path / "o.mkv")[-1]) - 0.04) < 0.1

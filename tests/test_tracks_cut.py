@@ -13,9 +13,10 @@ from stages.output import tracks as tracks_module
 from stages.output.track import Copied
 from stages.output.tracks import Tracks
 from stages.output.window import Window
-from tests.clips import decode, make_clip, sound_of, stamps_of
+from tests.clips import decode, make_clip, picture, sound_of, stamps_of
 from tests.full_clips import about, chapters, full_clip, texts
 from tests.sinks import SPEC, copy_through, opened, write
+from tests.stills import write_still
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +150,7 @@ def test_a_source_that_is_gone_at_the_end_costs_its_sound_and_that_is_said(tmp_p
 
 def test_pictures_have_no_tracks_to_lose(tmp_path):
     (tmp_path / "in").mkdir()
-    still = tmp_path / "in" / "a.png"
-    still.write_bytes(b"a picture")
+    still = write_still(tmp_path / "in" / "a.png", picture(1))
     for source in (tmp_path / "in", still):
         sink = opened(tmp_path / "o.mp4", SPEC.model_copy(update={"source": str(source)}))
         write(sink, range(2))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["audio", "subtitle", "data", "attachment", "chapters", "metadata"]
 MAX_READ_ERRORS = 100
+RUN_IN = Fraction(1, 10)  # seconds; no decoder of sound needs more before the first that is heard
 SPREAD = 30  # seconds by which packets of one moment lie apart in a file at most; earlier subtitles are not looked for
 
 
@@ -91,7 +92,7 @@ class Tracks:
             self._context.progress()
             if self._is_past(packet):
                 return
-            if not packet.size or packet.stream_index not in self._lanes:
+            if not packet.size or packet.stream_index not in self._lanes or self._is_unheard(packet):
                 continue
             if self._window.trim(packet) if packet.stream.type == "subtitle" else self._window.holds(packet):
                 yield packet
@@ -121,6 +122,14 @@ class Tracks:
                 self._input.seek(int((self._window.begin - SPREAD) * av.time_base))
             except av.FFmpegError:
                 return  # then from the start
+
+    def _is_unheard(self, packet: Packet[Any]) -> bool:
+        """Whether this is sound that a trimmed MP4 or MOV still holds, and keeps players from: others would play it."""
+        assert self._input is not None
+        trims = self._input.format.name.startswith("mov") and packet.stream.type == "audio"
+        return (
+            trims and (stamp(packet) + (packet.duration or 0)) * packet.time_base < min(self._window.origin, 0) - RUN_IN
+        )
 
     def _is_past(self, packet: Packet[Any]) -> bool:
         end, time = self._window.end, packet.dts if packet.dts is not None else packet.pts
