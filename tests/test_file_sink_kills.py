@@ -140,6 +140,24 @@ def test_a_part_of_an_interrupted_run_is_set_aside(tmp_path):
     assert sink.finish()["frames"] == 3
 
 
+def test_a_part_without_a_frame_is_nobodys_loss_and_in_nobodys_way(tmp_path):
+    output = tmp_path / "o.mp4"
+    killed(output, 0)  # as where another stage could not be set up
+    sink = opened(output)
+    assert sink.context.notes == []
+    write(sink, range(3))
+    assert sink.finish()["frames"] == 3
+    assert os.listdir(tmp_path) == ["o.mp4"]
+
+
+def test_a_file_of_the_parts_name_that_is_none_is_left_alone(tmp_path):
+    output = tmp_path / "o.mp4"
+    part_of(output).write_bytes(b"somebody's notes")
+    with pytest.raises(SetupError, match="not media that can be read"):
+        opened(output)
+    assert part_of(output).read_bytes() == b"somebody's notes"
+
+
 def test_without_a_frame_nothing_is_left(tmp_path):
     sink = opened(tmp_path / "o.mp4")
     assert sink.finish()["frames"] == 0

@@ -17,7 +17,7 @@ from stages.media import open_media, shown
 from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile, WishError
 from stages.output.encoding import Encoding
 from stages.output.hardware import HardwareName, choose
-from stages.output.part import Part, count_packets
+from stages.output.part import Part, count_packets, is_bare
 from stages.output.publish import Publication
 from stages.output.target import check_target
 from stages.output.tracks import Kind
@@ -137,7 +137,7 @@ class File(Viewing):
         """Keep what an interrupted earlier run left."""
         if not os.path.exists(part):
             return
-        frames = count_packets(part, self.context.progress) if os.path.getsize(part) else 0
+        frames = 0 if is_bare(part) else count_packets(part, self.context.progress)
         if frames:
             os.replace(part, f"{part}.old")
             self.context.note(f"{shown(part)} holds {frames} frames of an interrupted run; kept as {shown(part)}.old")

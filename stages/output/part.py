@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
+MAGIC = b"nut/multimedia container"  # with which NUT begins
+
 
 class Part:
     """A NUT stream of the encoded frames so far, each handed to the kernel before `add()` returns.
@@ -128,6 +130,19 @@ def read_packets(path: str, progress: Callable[[], None]) -> Iterator[Packet[Vid
                     yield packet
         except av.FFmpegError:
             return  # the torn end
+
+
+def is_bare(path: str) -> bool:
+    """Was it begun by a sink that ended before its first frame? It is empty, or a NUT header and nothing after."""
+    with open(path, "rb") as file:
+        begins = file.read(len(MAGIC))
+    if begins != MAGIC:
+        return not begins
+    try:
+        open_media(path).close()
+    except SetupError:  # a header alone is not enough for FFmpeg
+        return True
+    return False
 
 
 def count_packets(path: str, progress: Callable[[], None]) -> int:
