@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import ConfigError
 from pipeline.frame import STANDARD_PLANES
 from pipeline.importer import load_class
+from pipeline.masking import masked
 from pipeline.messages import as_unicode
 from pipeline.overrides import PREFIX, Overrides
 from pipeline.reading import close_match, culprit, explain, read_yaml
@@ -92,6 +93,11 @@ class Plan:
     on_full: Literal["block", "drop_oldest"]
     slots: int
 
+    @property
+    def outputs(self) -> list[str]:
+        """Where its sinks put their results."""
+        return [str(built.options["output"]) for built in self.stages if built.options.get("output")]
+
     def credits(self, stage: BuiltStage) -> int:
         return 1 if self.on_full == "drop_oldest" else stage.credits
 
@@ -108,6 +114,8 @@ def load_config(
 
     `given` is the input for its first stage, `wanted` the output for its last ones. `environment` (`variables()` by
     default) goes before the file, `sets` before both. Raises ConfigError, in one line."""
+    if isinstance(sets, str):
+        raise ConfigError(f"sets = {masked(sets)!r}: a list of these is needed")
     label, raw = read_yaml(where)
     overrides = Overrides(raw, [key for key in PipelineConfig.model_fields if key != "stages"])
     for name, text in (variables() if environment is None else environment).items():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import Plan
-from pipeline.errors import CleanplateError
+from pipeline.errors import CleanplateError, ConfigError
 from pipeline.instances import Instance, claim
 from pipeline.logfile import new_log
 from pipeline.masking import secrets_of
@@ -43,9 +45,12 @@ def run_plan(
     """Run a plan to its end, from the main thread. `tick` is called at every turn of the loop.
 
     Raises ConfigError where the name or the output is in use, before anything starts."""
+    if threading.current_thread() is not threading.main_thread():
+        raise ConfigError("a run heeds signals, so it starts in the main thread of a process, and this is another")
     now = datetime.now().astimezone()
     given = str(plan.stages[0].options.get("input", ""))
-    outputs = [str(built.options["output"]) for built in plan.stages if built.options.get("output")]
+    outputs = plan.outputs
+    _keep(given, outputs, report)
     started = now.isoformat(timespec="seconds")
     with (
         claim(plan.config.name, given, outputs, name, started) as (instance, folder),
@@ -59,6 +64,13 @@ def run_plan(
         finally:
             supervisor.close()
         return _conclude(supervisor, time.process_time() - before, report, log)
+
+
+def _keep(given: str, outputs: Sequence[str], report: Path | None) -> None:
+    """The report may stand in the place of nothing that the run reads or writes. Raises ConfigError."""
+    for name in (given, *outputs):
+        if report is not None and name and os.path.realpath(report) == os.path.realpath(name):
+            raise ConfigError(f"the report {report} would replace the {'input' if name == given else 'output'}")
 
 
 def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None]) -> None:

@@ -75,6 +75,23 @@ def test_no_clobber_refuses_an_existing_output(tmp_path: Path) -> None:
     assert out.read_text() == "precious"
 
 
+def test_no_clobber_keeps_the_outputs_beside_it_too(tmp_path: Path) -> None:
+    (tmp_path / "o-original.mp4").write_text("precious")
+    said = refused("run", "compare", "-i", "a.mp4", "-o", str(tmp_path / "o.mp4"), "--no-clobber")
+    assert "o-original.mp4 exists" in said
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "o.mp4", "o-side-by-side.mp4", "../{folder}/a.mp4"])
+def test_a_report_never_replaces_a_video(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.mp4").write_text("precious")
+    report = tmp_path / name.format(folder=tmp_path.name)
+    said = refused(
+        "run", "compare", "-i", str(tmp_path / "a.mp4"), "-o", str(tmp_path / "o.mp4"), "--report", str(report)
+    )
+    assert "would replace the" in said
+    assert (tmp_path / "a.mp4").read_text() == "precious"
+
+
 def test_check_refuses_a_size_that_is_none() -> None:
     assert "WIDTHxHEIGHT" in refused("check", "remove-people", "--size", "big")
     assert "16384" in refused("check", "remove-people", "--size", "99999x1")

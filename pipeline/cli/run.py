@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -77,8 +77,8 @@ def run(
     todo = errands(inputs or (), output, report)
     values = [*(sets or ()), *_range(config, start, end)]
     plans = [load_config(config, sets=values, given=errand.input, wanted=errand.output) for errand in todo]
-    for errand in todo:
-        _check_targets(errand, no_clobber=no_clobber)
+    for errand, plan in zip(todo, plans, strict=True):
+        _check_targets(errand, plan.outputs if no_clobber else ())
     ensure_weights(plans[0], offline=offline, quiet=quiet)
 
     def work(errand: Errand) -> Result:
@@ -120,9 +120,10 @@ def _range(config: str, start: str | None, end: str | None) -> list[str]:
     return [f"{first}.{key}={json.dumps(text)}" for key, text in given] if first else []
 
 
-def _check_targets(errand: Errand, *, no_clobber: bool) -> None:
-    if no_clobber and errand.output and Path(errand.output).exists():
-        raise ConfigError(f"--no-clobber: {errand.output} exists")
+def _check_targets(errand: Errand, kept: Sequence[str]) -> None:
+    for output in kept:
+        if os.path.exists(output):
+            raise ConfigError(f"--no-clobber: {output} exists")
     folder = errand.report.absolute().parent if errand.report else None
     if folder and not folder.is_dir() and os.path.dirname(str(errand.report)) not in errand.folders:
         raise ConfigError(f"--report {errand.report}: there is no folder {errand.report and errand.report.parent}")
