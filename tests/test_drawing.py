@@ -108,6 +108,18 @@ def test_what_was_not_given_is_not_in_it_and_what_was_is() -> None:
     assert given["stages"][0]["with"]["input"] == "a.mp4"
 
 
+def test_the_outputs_of_all_sinks_are_left_to_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(cleanplate("check", "compare", "--effective").stdout)
+    plan = load_config(str(tmp_path / "all.yaml"), given="a.mp4", wanted="b.mp4", environment={})
+    assert plan.outputs == ["b-original.mp4", "b-side-by-side.mp4", "b.mp4"]
+
+
+def test_an_output_that_the_file_names_stays_where_none_is_given(tmp_path: Path) -> None:
+    (tmp_path / "toy.yaml").write_text(TOY)
+    stages = yaml.safe_load(cleanplate("check", str(tmp_path / "toy.yaml"), "--effective").stdout)["stages"]
+    assert stages[-1]["with"]["output"] == "out.txt"
+
+
 def test_no_password_is_shown(tmp_path: Path) -> None:
     secret = TOY.replace("out.txt", "'rtsp://me:hunter2@host/live?token=abc'")
     text = effective(plan_of(tmp_path, secret))

@@ -132,7 +132,7 @@ def test_branches_and_settings_of_a_file_of_ones_own_are_kept(tmp_path: Path) ->
         '  - {name: ingest, uses: "tests.toys:Numbers"}\n'
         '  - {name: invert, uses: "tests.toys:Invert", workers: 2, restart: {max_restarts: 9}, on_error: stop}\n'
         '  - {name: output, uses: "tests.toys:Collect"}\n'
-        '  - {name: second, uses: "tests.toys:Collect", after: invert}\n'
+        '  - {name: second, uses: "tests.toys:Collect", after: invert, with: {output: other.txt}}\n'
     )
     text = render(str(path))
     made = yaml.safe_load(text)
@@ -141,6 +141,7 @@ def test_branches_and_settings_of_a_file_of_ones_own_are_kept(tmp_path: Path) ->
     assert made["stages"][1]["restart"]["max_restarts"] == 9
     assert made["stages"][1]["on_error"] == "stop"
     assert made["stages"][3]["after"] == "invert"
+    assert made["stages"][3]["with"] == {"output": "other.txt"}
 
 
 def test_init_writes_a_new_file_and_never_replaces_one(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pipeline.masking import masked
 from pipeline.memory import regions
 from pipeline.ring import available_memory
 
-STAND_INS = ("input.mp4", "output.mp4")  # for what was not given
+STAND_INS = {"input": "input.mp4", "output": "output.mp4"}  # for what was not given
 
 HELP = """Validate a configuration without running it, draw its flow, and say how much memory its ring takes.
 
@@ -58,12 +58,14 @@ def check(
     if as_mermaid and as_yaml:
         raise ConfigError("--mermaid and --effective: one at a time")
     spec = _spec(size)
-    plan = load_config(config, sets=sets or (), given=input or STAND_INS[0], wanted=output or STAND_INS[1])
+    given = {"input": input, "output": output}
+    absent = frozenset(name for name, address in given.items() if address is None)
+    given |= {name: STAND_INS[name] for name in absent}
+    plan = load_config(config, sets=sets or (), given=given["input"], wanted=given["output"])
     if as_mermaid:
         print(mermaid(plan))
     elif as_yaml:
-        absent = [stand_in for stand_in, given in zip(STAND_INS, (input, output), strict=True) if given is None]
-        print(effective(plan, hidden=frozenset(absent)))
+        print(effective(plan, hidden=absent))
     else:
         print("\n\n".join(part for part in (tree(plan), from_environment(), memory(plan, spec)) if part))
 

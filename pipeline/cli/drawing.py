@@ -75,7 +75,7 @@ def passing(plan: Plan, built: BuiltStage) -> set[str]:
 def effective(plan: Plan, *, hidden: frozenset[str] = frozenset()) -> str:
     """The configuration as it takes effect, every default in it, as YAML that can be loaded; passwords as stars.
 
-    `hidden`: values that only stand in for what was not given; they are left out."""
+    `hidden`: `input` or `output` where none was given; what stands there is what the file says, if anything."""
     content = plan.config.model_dump(mode="json", by_alias=True, exclude={"stages"})
     content |= {"slots": plan.slots, "on_full": plan.on_full}
     content["stages"] = [_stage(built, hidden) for built in plan.stages]
@@ -85,11 +85,9 @@ def effective(plan: Plan, *, hidden: frozenset[str] = frozenset()) -> str:
 
 def _stage(built: BuiltStage, hidden: frozenset[str]) -> dict[str, Any]:
     content = built.config.model_dump(mode="json", by_alias=True)
-    content["with"] = {
-        name: value
-        for name, value in built.stage.model_dump(mode="json").items()
-        if not (name in ("input", "output") and value in hidden)
-    }
+    fields = built.stage.model_dump(mode="json")
+    own = {name: value for name, value in built.config.options.items() if name in hidden}
+    content["with"] = {name: value for name, value in fields.items() if name not in hidden} | own
     return content | {"after": built.after, "on_error": built.on_error}
 
 

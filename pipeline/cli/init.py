@@ -84,7 +84,7 @@ def _options(built: BuiltStage, given: Mapping[str, Any]) -> Iterator[str]:
     """The fields of a stage's class; for one that stands for several, those of each of them, the likeliest first."""
     cls = load_class(built.config.uses)
     kinds = [type(built.stage), *(kind for kind in getattr(cls, "kinds", tuple)() if kind is not type(built.stage))]
-    told = {"input", "output"}  # these come from the command line
+    told = {"input", "output"} - given.keys()  # these come from the command line
     for kind in kinds:
         fields = {name: field for name, field in kind.model_fields.items() if name not in told}
         if fields and kind is not kinds[0]:
