@@ -14,9 +14,9 @@ from typing import Any
 
 import psutil
 
+from benchmarks.results import of_run
 from pipeline.config import load_config
 from pipeline.errors import RunError
-from pipeline.run import run_plan
 from pipeline.supervisor import Supervisor
 
 WARM = 200  # frames
@@ -53,16 +53,13 @@ class Watch:
 
 
 def measure(clip: str, config: str, sets: Sequence[str] = ()) -> dict[str, Any]:
-    """Run the clip once; growth in MB by process. Raises RunError: it fails, or is too short to tell."""
+    """Run the clip once; growth in MB by process. Raises RunFailed; RunError: it is too short to tell."""
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         plan = load_config(config, sets=sets, given=clip, wanted=str(Path(folder) / "out.mp4"))
-        result = run_plan(plan, tick=watch.tick)
-    if result.code:
-        raise RunError(f"the run to be measured ended with {result.code}: {result.error or result.report['result']}")
+        report = of_run(plan, tick=watch.tick)
     if not watch.samples:
         raise RunError(f"{clip}: fewer than {WARM} frames tell nothing about growth")
-    report = result.report
     return {
         "clip": Path(clip).name,
         "frames": report["frames"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import statistics
 import tempfile
 import time
@@ -26,6 +27,7 @@ def queue(width: int, height: int, count: int) -> float:
     """A multiprocessing.Queue: the frame is pickled, piped and unpickled."""
     spawn = multiprocessing.get_context("spawn")
     frames, answers = spawn.Queue(4), spawn.Queue()
+    frames.cancel_join_thread()  # what an interrupted child has not taken is waited for by nobody
     child = spawn.Process(target=_take_from_queue, args=(frames, answers, count))
     return _paced(child, answers, lambda picture: frames.put((time.monotonic_ns(), picture)), width, height, count)
 
@@ -65,13 +67,22 @@ def _pushing(address: str) -> Iterator[tuple[str, zmq.Socket[bytes]]]:
 
 
 def _paced(child: Any, answers: Any, send: Send, width: int, height: int, count: int) -> float:
-    child.start()
-    picture = np.zeros((height, width, 3), np.uint8)
-    for _ in range(count):
-        send(picture)
-        time.sleep(PACE_S)
-    median: float = answers.get(timeout=PATIENCE_S)
-    child.join()
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # handed down: Ctrl-C is for this process alone
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    try:
+        picture = np.zeros((height, width, 3), np.uint8)
+        for _ in range(count):
+            send(picture)
+            time.sleep(PACE_S)
+        median: float = answers.get(timeout=PATIENCE_S)
+    except BaseException:  # interrupted, or it has died: nobody else ends it
+        child.kill()
+        raise
+    finally:
+        child.join()
     return median
 
 

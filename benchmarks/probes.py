@@ -70,10 +70,13 @@ class Clock(Sink):
         return (time.perf_counter_ns() - begun) / 1e3
 
     def finish(self) -> dict[str, Any]:
-        hops, copies = np.array(self._hops[20:]), np.array(self._copies[5:])
+        hops = self._hops[min(20, len(self._hops) // 2) :]  # the first ones are for warming up
+        copies, warm = (found[min(5, len(found) // 2) :] for found in (self._copies, self._warm_copies))
+        if not copies:
+            return {}  # interrupted before the first frame
         return {
             "hop_us": float(np.median(hops)),
             "hop_p99_us": float(np.percentile(hops, 99)),
             "memcpy_us": float(np.median(copies)),
-            "memcpy_in_cache_us": float(np.median(self._warm_copies[5:])),
+            "memcpy_in_cache_us": float(np.median(warm)),
         }

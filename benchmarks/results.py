@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.api import RunFailed
+from pipeline.config import Plan
 from pipeline.errors import ConfigError
+from pipeline.reading import printable
 from pipeline.report import machine, write_atomically
+from pipeline.run import run_plan
 
 FOLDER = Path(__file__).parent / "results"
 HIGHER_IS_BETTER = frozenset({"fps"})
 LOWER_IS_BETTER = frozenset(
     {"hop_per_memcpy", "hop_per_memcpy_in_cache", "control_ms_per_frame", "p50_ms", "most_grown_mb"}
 )
+
+
+def of_run(plan: Plan, **how: Any) -> dict[str, Any]:
+    """The report of a run that went well; `how` as for `run_plan`. Raises RunFailed: any other gives no figures."""
+    result = run_plan(plan, **how)
+    if result.code:
+        why = result.error or result.report["result"].replace("_", " ")
+        raise RunFailed(f"the run to be measured ended with {result.code}: {why}", result.code, result.report)
+    return result.report
 
 
 def complete(question: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -26,24 +40,39 @@ def complete(question: str, content: dict[str, Any]) -> dict[str, Any]:
 
 def save(path: Path, content: dict[str, Any]) -> None:
     """Write one result. Raises OSError."""
-    path.parent.mkdir(exist_ok=True)
     write_atomically(path, content)
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read one result. Raises ConfigError."""
+def make_folder(path: Path) -> None:
+    """The folder in which a result will be written. Raises ConfigError: better before hours of measuring than after."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise ConfigError(f"{path}: no result can be written there")
+    except OSError as error:
+        raise ConfigError(f"{path}: no result can be written there ({error.strerror})") from error
+
+
+def load(path: Path, question: str = "") -> dict[str, Any]:
+    """Read one result, of this question where one is given. Raises ConfigError."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: no benchmark result that can be read ({error})") from error
     if not isinstance(content, dict) or "question" not in content:
         raise ConfigError(f"{path}: not a benchmark result of this program")
+    if question and content["question"] != question:
+        raise ConfigError(f"{path}: a result of {printable(str(content['question']))}, not of {question}")
     return content
 
 
 def losses(old: dict[str, Any], new: dict[str, Any], tolerance: float) -> list[str]:
-    """One line for each figure that both have and that is worse by more than `tolerance` (0.1: 10 %)."""
+    """One line for each figure that both have and that is worse by more than `tolerance` (0.1: 10 %).
+
+    Raises ConfigError where they have none in common."""
     before, after = dict(_figures(old, "")), dict(_figures(new, ""))
+    if not before.keys() & after.keys():
+        raise ConfigError("the earlier result has no figure in common with this one: nothing can be compared")
     lines = []
     for path in before.keys() & after.keys():
         was, is_now = before[path], after[path]

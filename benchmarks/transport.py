@@ -13,15 +13,15 @@ from typing import Any
 import yaml
 
 from benchmarks import peers
+from benchmarks.results import of_run
 from pipeline.config import load_config
-from pipeline.run import run_plan
 
 SIZES = {"320x240": (320, 240), "1280x720": (1280, 720), "1920x1080": (1920, 1080)}
 MIDDLE = "1280x720"  # the size at which the peers are asked
 
 
 def ring(width: int, height: int, count: int) -> dict[str, float]:
-    """One run of the runtime; microseconds."""
+    """One run of the runtime; microseconds. Raises RunFailed."""
     config = {
         "name": "transport",
         "slots": 6,
@@ -38,15 +38,12 @@ def ring(width: int, height: int, count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "transport.yaml"
         path.write_text(yaml.safe_dump(config, sort_keys=False))
-        result = run_plan(load_config(str(path)))
-    assert result.code == 0, result.error
-    facts: dict[str, float] = result.report["output"]
-    facts["control_ms_per_frame"] = result.report["runtime"]["control_ms_per_frame"]
-    return facts
+        report = of_run(load_config(str(path), environment={}))  # variables are for pipelines of the user
+    return {**report["output"], "control_ms_per_frame": report["runtime"]["control_ms_per_frame"]}
 
 
 def measure(rounds: int, count: int) -> dict[str, Any]:
-    """All sizes and peers, interleaved, `rounds` times with `count` frames each; medians."""
+    """All sizes and peers, interleaved, `rounds` times with `count` frames each; medians. Raises RunFailed."""
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in SIZES}
     others: dict[str, list[float]] = {}
     for _ in range(rounds):

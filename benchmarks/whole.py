@@ -5,23 +5,15 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from benchmarks.results import of_run
 from pipeline.config import Plan
-from pipeline.errors import RunError
-from pipeline.run import run_plan
 
 
 def measure(plan: Plan, frames: int, rounds: int) -> dict[str, Any]:
-    """`rounds` runs of at most `frames` frames each; of each figure the median. Raises RunError where a run fails.
+    """`rounds` runs of at most `frames` frames each; of each figure the median. Raises RunFailed.
 
     Loading is not counted: a run's clock goes from its first frame in to its last one out."""
-    reports = []
-    for _ in range(rounds):
-        result = run_plan(plan, limit=frames)
-        if result.code:
-            raise RunError(
-                f"the run to be measured ended with {result.code}: {result.error or result.report['result']}"
-            )
-        reports.append(result.report)
+    reports = [of_run(plan, limit=frames) for _ in range(rounds)]
     return {
         "fps": _median(report["fps"] for report in reports),
         "fps_of_rounds": [round(report["fps"], 2) for report in reports],

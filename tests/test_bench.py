@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from benchmarks import memory, peers, results, stages, tables, transport, whole
+from pipeline.api import RunFailed
 from pipeline.config import load_config
 from pipeline.errors import ConfigError, RunError
 from tests.clips import make_clip
 from tests.runs import toy
+
+QUICK = ["segmentation.size=64", "segmentation.engine=torch", "inpainting.model=telea"]
 
 
 def result(**figures: object) -> dict[str, object]:
@@ -26,14 +34,31 @@ def test_a_slower_stage_is_a_loss_and_noise_is_not() -> None:
 
 
 def test_figures_that_only_one_of_them_has_are_not_compared() -> None:
-    assert results.losses(result(a={"fps": 9.0}), result(b={"fps": 1.0}), 0.1) == []
+    assert results.losses(result(a={"fps": 9.0}, c={"fps": 1.0}), result(b={"fps": 1.0}, c={"fps": 1.0}), 0.1) == []
+
+
+def test_results_that_have_nothing_in_common_are_no_good_news(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no figure in common"):
+        results.losses(result(a={"fps": 9.0}), result(b={"fps": 1.0}), 0.1)
+    results.save(tmp_path / "r.json", result(fps=1.0))
+    with pytest.raises(ConfigError, match="a result of pipeline, not of memory"):
+        results.load(tmp_path / "r.json", "memory")
 
 
 def test_a_result_carries_the_machine_and_comes_back(tmp_path: Path) -> None:
     made = result(fps=1.0)
-    results.save(tmp_path / "sub" / "r.json", made)
-    assert results.load(tmp_path / "sub" / "r.json") == made
+    results.save(tmp_path / "r.json", made)
+    assert results.load(tmp_path / "r.json") == made
     assert {"cpu", "cores", "packages"} <= made["machine"].keys()  # type: ignore[attr-defined]
+
+
+def test_the_folder_of_a_result_is_made_before_anything_is_measured(tmp_path: Path) -> None:
+    results.make_folder(tmp_path / "of" / "mine" / "r.json")
+    assert (tmp_path / "of" / "mine").is_dir()
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "r.json", tmp_path / "file" / "deeper" / "r.json", tmp_path):
+        with pytest.raises(ConfigError, match="no result can be written there"):
+            results.make_folder(path)
 
 
 @pytest.mark.parametrize("content", ["not json", "[]", '{"fps": 3}'])
@@ -60,8 +85,7 @@ def test_every_result_that_is_kept_has_its_machine() -> None:
 
 def test_each_stage_alone_is_timed_on_real_frames(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", 25)
-    sets = ["segmentation.size=64", "inpainting.model=telea"]
-    plan = load_config("remove-people", sets=sets, given=str(clip), wanted=str(tmp_path / "out.mp4"))
+    plan = load_config("remove-people", sets=QUICK, given=str(clip), wanted=str(tmp_path / "out.mp4"))
     found = stages.measure(plan, 12)
     assert list(found["stages"]) == ["ingest", "segmentation", "plate", "inpainting", "output"]
     assert (found["frames"], found["size"]) == (12, "96x64")
@@ -73,7 +97,7 @@ def test_each_stage_alone_is_timed_on_real_frames(tmp_path: Path) -> None:
 
 def test_a_clip_that_is_too_short_says_so(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", 8)
-    plan = load_config("remove-people", given=str(clip), wanted="null:")
+    plan = load_config("remove-people", sets=QUICK, given=str(clip), wanted="null:")
     with pytest.raises(RunError, match="8 frames are too few"):
         stages.measure(plan, 12)
 
@@ -86,21 +110,43 @@ def test_a_whole_run_is_measured_and_a_failed_one_is_no_figure(tmp_path: Path) -
     assert len(found["fps_of_rounds"]) == 2
     assert min(found["fps_of_rounds"]) <= found["fps"] <= max(found["fps_of_rounds"]) + 0.01
     missing = load_config("remove-people", given=str(tmp_path / "nothing.mp4"), wanted="null:")
-    with pytest.raises(RunError, match="ended with 3"):
+    with pytest.raises(RunFailed, match="ended with 3") as caught:
         whole.measure(missing, 40, 1)
+    assert caught.value.exit_code == 3
 
 
 @pytest.mark.real
 def test_a_clip_without_frame_200_tells_nothing_about_memory(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="fewer than 200 frames"):
-        memory.measure(str(make_clip(tmp_path / "in.mp4", 12)), "remove-people", ["segmentation.size=64"])
+        memory.measure(str(make_clip(tmp_path / "in.mp4", 12)), "remove-people", QUICK)
 
 
 @pytest.mark.real
-def test_the_hop_is_measured_beside_a_copy() -> None:
-    found = transport.ring(320, 240, 60)
+def test_the_hop_is_measured_beside_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From few frames too, and whatever the user's own pipelines take from the environment."""
+    monkeypatch.setenv("CLEANPLATE__INPAINTING__WORKERS", "2")
+    found = transport.ring(320, 240, 20)
     assert 0 < found["hop_us"] <= found["hop_p99_us"]
     assert found["memcpy_us"] > 0
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("way", [peers.queue, peers.pipe, partial(peers.zeromq, copy=True)])
+def test_an_interruption_leaves_no_process_and_no_traceback(
+    way: Callable[[int, int, int], float], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As Ctrl-C comes: to this process and to the one that takes the frames."""
+
+    def pause(seconds: float) -> None:
+        (child,) = multiprocessing.active_children()
+        os.kill(child.pid or 0, signal.SIGINT)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(peers.time, "sleep", pause)
+    with pytest.raises(KeyboardInterrupt):
+        way(160, 120, 12)
+    assert not multiprocessing.active_children()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.real

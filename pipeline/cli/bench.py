@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli import complete
+
 HELP = """Measure the throughput of a pipeline's stages, of the whole, or of the runtime itself.
 
 TARGET is a configuration (each stage alone, then the whole), `transport` (one hop of a frame between two processes,
@@ -26,15 +28,21 @@ Examples:
 
 
 def bench(
-    target: Annotated[str, typer.Argument(help="A configuration, `transport` or `memory`.")] = "remove-people",
+    target: Annotated[
+        str, typer.Argument(help="A configuration, `transport` or `memory`.", autocompletion=complete.targets)
+    ] = "remove-people",
     input: Annotated[
-        str | None, typer.Option("--input", "-i", metavar="INPUT", help="The clip; a sample by default.")
+        str | None,
+        typer.Option("--input", "-i", metavar="INPUT", help="The clip; a sample by default; not for `transport`."),
     ] = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a value, as in `run`.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Override a value, as in `run`.", autocompletion=complete.sets
+        ),
     ] = None,
-    frames: Annotated[int, typer.Option(min=20, help="Frames to measure.")] = 100,
-    rounds: Annotated[int, typer.Option(min=1, max=100, help="How often the whole is measured.")] = 5,
+    frames: Annotated[int, typer.Option(min=20, help="Frames to measure; `memory` takes the whole clip.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="How often the whole, or `transport`, is measured.")] = 5,
     to: Annotated[Path | None, typer.Option("--json", help="Write the result there, with the machine's facts.")] = None,
     compare: Annotated[Path | None, typer.Option(help="An earlier result to compare with.")] = None,
     tolerance: Annotated[float, typer.Option(min=0, max=1, help="What counts as noise: 0.15 is 15 %.")] = 0.15,
@@ -42,13 +50,16 @@ def bench(
 ) -> None:
     from benchmarks import results
 
-    old = results.load(compare) if compare else None
+    question = target if target in complete.OWN_TARGETS else "pipeline"
+    old = results.load(compare, question) if compare else None
+    if to:
+        results.make_folder(to)
     if target == "transport":
-        content = results.complete("transport", _transport(rounds, frames))
+        content = results.complete(question, _transport(rounds, frames))
     elif target == "memory":
-        content = results.complete("memory", _memory(input, sets or []))
+        content = results.complete(question, _memory(input, sets or []))
     else:
-        content = results.complete("pipeline", _pipeline(target, input, sets or [], frames, rounds))
+        content = results.complete(question, _pipeline(target, input, sets or [], frames, rounds))
     if to:
         results.save(to, content)
     print(json.dumps({key: value for key, value in content.items() if key != "machine"}, indent=1))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 Offer = tuple[str, str]  # a word, and what it means
+OWN_TARGETS = {"transport": "one hop of a frame between two processes", "memory": "does any process grow?"}  # of bench
 STAGE_KEYS = ("workers", "restart", "on_error")
 
 
@@ -52,6 +53,11 @@ def configs(incomplete: str) -> list[Offer]:
             elif path.is_dir() and not path.name.startswith("."):
                 known.append((f"{head}{slash}{path.name}/", "a folder"))
     return known
+
+
+def targets(incomplete: str) -> list[Offer]:
+    """What can be measured."""
+    return [*OWN_TARGETS.items(), *configs(incomplete)]
 
 
 def _first_words(path: Path) -> str:
@@ -96,7 +102,8 @@ def sets(ctx: typer.Context, incomplete: str) -> list[Offer]:
 
 def _config(ctx: Any) -> str | None:
     """The configuration on the line: a `--set` that wants its value keeps it from being told from the other words."""
-    return ctx.params.get("config") or next((word for word in ctx.args if word != "="), None)
+    given = ctx.params.get("config") or ctx.params.get("target")
+    return given or next((word for word in ctx.args if word != "="), None)
 
 
 def keys_and_values(config: str | None, incomplete: str) -> list[Offer]:
