@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.config import state_dir
 from pipeline.instances import LOGS, is_locked, lock, private_dir
@@ -131,13 +132,20 @@ class Reader:
 
     def new(self) -> Iterator[tuple[Record, int]]:
         """The records since the last call, each with how many are missing before it."""
-        for path in (self.path, part(self.path, 1), part(self.path, 2)):
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        with contextlib.ExitStack() as opened:
+            files: dict[Path, BinaryIO] = {}
+            # The newest is opened first: were it renamed in between, it would be there twice, but none would be missed.
+            for path in (part(self.path, 2), part(self.path, 1), self.path):
+                with contextlib.suppress(FileNotFoundError):
+                    files[path] = opened.enter_context(path.open("rb"))
+            for path, file in reversed(files.items()):
                 status = os.fstat(file.fileno())
-                if self._seen.get(path) == (status.st_ino, status.st_size):
-                    continue
-                self._seen[path] = (status.st_ino, status.st_size)
-                for record in map(Record.unpack, file):
-                    if record and record.number > self._last:
-                        missing, self._last = record.number - self._last - 1, record.number
-                        yield record, missing
+                if self._seen.get(path) != (status.st_ino, status.st_size):
+                    self._seen[path] = (status.st_ino, status.st_size)
+                    yield from self._unread(file)
+
+    def _unread(self, file: BinaryIO) -> Iterator[tuple[Record, int]]:
+        for record in map(Record.unpack, file):
+            if record and record.number > self._last:
+                missing, self._last = record.number - self._last - 1, record.number
+                yield record, missing

@@ -32,6 +32,8 @@ class Overrides:
         stages = {_shouted(stage): stage for stage in sorted(self._stages)}
         head = max((one for one in stages if rest.startswith(f"{one}__")), key=len, default="")
         value = read_value(text, label)
+        if len(meant := [stage for stage in self._stages if _shouted(stage) == head]) > 1:
+            raise ConfigError(f"{label}: could be for {' or '.join(map(repr, meant))}; set it with --set")
         if head:
             self._set_of_stage(label, stages[head], rest[len(head) + 2 :].lower(), value)
         elif rest.lower() in self._keys:

@@ -105,7 +105,12 @@ def _parse(text: str, label: str) -> Any:
 
 def printable(text: str) -> str:
     """The text with what would break the line, or colour the terminal, as escapes; at most 80 characters."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:80])
+    return escaped(text[:80])
+
+
+def escaped(text: str) -> str:
+    """The text with what would break the line, or colour the terminal, as escapes."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def close_match(word: str, known: Iterable[str]) -> str:

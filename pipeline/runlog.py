@@ -13,6 +13,7 @@ import selectors
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -44,14 +45,14 @@ class RunLog:
     ) -> None:
         self._file = file
         self._told = told
-        self._secrets = secrets
+        self._secrets = sorted(secrets, key=len, reverse=True)  # one may be the beginning of another
         self._echo = echo
         self._numbers = itertools.count(1)
         self._waiting: list[Record] = []
         self._more = threading.Condition()
         self._closing = False
         self._pipes = selectors.DefaultSelector()  # the reading thread's alone
-        self._born: list[tuple[int, _Voice]] = []  # what it has to listen to as well
+        self._born: deque[tuple[int, _Voice]] = deque()  # what it has to listen to as well
         self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._pipes.register(self._wake, selectors.EVENT_READ)
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._write)]
@@ -145,8 +146,8 @@ class RunLog:
                 self._hang_up(key.fd, key.data)
 
     def _take_in(self) -> None:
-        born, self._born = self._born, []
-        for fd, voice in born:
+        while self._born:
+            fd, voice = self._born.popleft()
             self._pipes.register(fd, selectors.EVENT_READ, voice)
 
     def _hear(self, fd: int, voice: _Voice) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -231,6 +231,34 @@ def test_a_reader_gets_each_record_once_while_the_files_change_places(tmp_path: 
         numbers += [one.number for one, _ in reader.new()]
     file.close()
     assert numbers == list(range(1, 101))
+
+
+def test_nothing_is_missed_when_the_files_change_places_under_a_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest file becomes the one before it just when that one has been read."""
+    file = LogFile(tmp_path / "a@b.log", limit=1000)
+    numbers = iter(range(1, 100))
+
+    def write_until(done: Callable[[], bool]) -> None:
+        while not done():
+            file.write(record(next(numbers)).pack())
+
+    def opened(path: Path, mode: str) -> BinaryIO:
+        found = open(path, mode)  # noqa: SIM115 - whoever asks closes it
+        if path.name.endswith(".log.1"):
+            monkeypatch.undo()
+            newest = part(file.path, 2).stat().st_ino
+            write_until(lambda: part(file.path, 2).stat().st_ino != newest)
+        return found
+
+    write_until(part(file.path, 1).exists)
+    monkeypatch.setattr(Path, "open", opened)
+    reader = Reader(file.path)
+    found = [*reader.new(), *reader.new()]
+    file.close()
+    assert [missing for _, missing in found] == [0] * len(found)
+    assert [one.number for one, _ in found] == list(range(1, next(numbers)))
 
 
 def test_a_record_that_was_cut_short_is_passed_over_and_the_next_is_whole(tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_a_dash_in_a_stages_name_is_written_as_an_underscore(tmp_path: Path) -> 
     assert plan.stages[1].config.workers == 2
 
 
+def test_a_variable_that_two_stages_could_be_meant_by_is_refused(tmp_path: Path) -> None:
+    twin = '  - {name: turn_over, uses: "tests.toys:Sum"}\n  - {name: output'
+    text = TOY.replace("name: invert,", "name: turn-over,").replace("  - {name: output", twin)
+    with pytest.raises(ConfigError, match="'turn-over' or 'turn_over'"):
+        load(tmp_path, text, CLEANPLATE__TURN_OVER__WORKERS="2")
+
+
 def test_a_stage_whose_name_begins_like_another_is_told_from_it(tmp_path: Path) -> None:
     text = TOY.replace("  - {name: output", '  - {name: invert__words, uses: "tests.toys:Sum"}\n  - {name: output')
     plan = load(tmp_path, text, CLEANPLATE__INVERT__WORDS__ON_ERROR="stop", CLEANPLATE__INVERT__WORDS="5")

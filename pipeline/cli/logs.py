@@ -18,7 +18,7 @@ from pipeline.errors import ConfigError
 from pipeline.instances import is_locked
 from pipeline.logfile import Reader, Record
 from pipeline.logfile import logs as all_logs
-from pipeline.reading import close_match
+from pipeline.reading import close_match, escaped
 
 LOOK_S = 0.2  # between two looks at a log that is followed
 LAST = ("result", "failed")
@@ -97,5 +97,4 @@ def render(record: Record) -> Iterator[str]:
     """A record as lines, each with its time and its stage; nothing in it can colour or clear the terminal."""
     when = record.time[:23].replace("T", " ")
     for line in record.text.splitlines() or [""]:
-        shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
-        yield f"{when}  {record.stage or '-':<16} {record.kind:<8} {shown}"
+        yield f"{when}  {record.stage or '-':<16} {record.kind:<8} {escaped(line)}"

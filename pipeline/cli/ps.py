@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.instances import running
+from pipeline.reading import escaped
 
 HELP = """List the pipelines that run now.
 
@@ -25,4 +26,4 @@ def ps(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
         return
     print(f"{'NAME':<20} {'PID':>8}  {'STARTED':<25}  INPUT -> OUTPUT")
     for one in found:
-        print(f"{one.name:<20} {one.pid:>8}  {one.started:<25}  {one.input} -> {one.output}")
+        print(f"{one.name:<20} {one.pid:>8}  {one.started:<25}  {escaped(one.input)} -> {escaped(one.output)}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import select
+import time
 from typing import Annotated
 
 import typer
 
 from pipeline.cli import complete
 from pipeline.errors import ConfigError, RunError
-from pipeline.instances import lock_of, running
+from pipeline.instances import is_locked, lock_of, running
 from pipeline.process import Watched
 from pipeline.reading import close_match
+
+LOOK_S = 0.05  # between two looks
 
 HELP = """End a running pipeline: it finishes its file first.
 
@@ -32,7 +35,9 @@ def stop(
     with Watched(found[name].pid) as process:
         if not process.terminate(lock_of(name)):
             raise ConfigError(f"{name!r} has just ended")
-        ended, _, _ = select.select([process.pidfd], [], [], timeout)
-    if not ended:
-        raise RunError(f"{name!r} was told to end but has not within {timeout:g} s")
+        until = time.monotonic() + timeout
+        while is_locked(lock_of(name)):  # the run: a program that began it may go on
+            if time.monotonic() >= until:
+                raise RunError(f"{name!r} was told to end but has not within {timeout:g} s")
+            select.select([process.pidfd], [], [], LOOK_S)
     print(f"{name} ended")
