@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import load_config
-from pipeline.errors import CleanplateError
+from pipeline.errors import CleanplateError, ConfigError
 from pipeline.run import run_plan
 from pipeline.supervisor import Supervisor
 
@@ -41,6 +41,8 @@ def process_video(
     main thread, which it keeps until the end. Raises ConfigError for what is wrong beforehand, RunFailed for what
     went wrong on the way: frames that could be done are in the target all the same.
     """
+    if frames is not None and frames < 1:
+        raise ConfigError(f"{frames = }: at least 1")
     seen = 0
 
     def tick(supervisor: Supervisor) -> None:

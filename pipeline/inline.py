@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -67,13 +68,20 @@ class Inline:
                 self.planes[name] = np.zeros(plane.shape(spec), plane.dtype)
         self._steps = [_Step(built, self.planes, spec) for built in stages if not isinstance(built.stage, Source)]
         self._index = 0
+        self._ready = False
 
     @classmethod
     def of(cls, config: str, *, width: int, height: int, sets: Sequence[str] = ()) -> Self:
-        """The transforms of a configuration, by path or shipped name, without its source and its sinks."""
+        """The transforms of a configuration, by path or shipped name, without its source and its sinks.
+
+        Raises ConfigError."""
         plan = load_config(config, sets=sets, given="pictures", wanted="null:")
         kept = [built for built in plan.stages if not isinstance(built.stage, Sink)]
-        return cls(kept, FrameSpec(width=width, height=height))
+        try:
+            spec = FrameSpec(width=width, height=height)
+        except ValueError as error:
+            raise ConfigError(f"{width = }, {height = }: a frame is 1 to 16384 pixels wide and high") from error
+        return cls(kept, spec)
 
     @classmethod
     def whole(cls, plan: Plan, spec: FrameSpec) -> Self:
@@ -83,7 +91,7 @@ class Inline:
     def process(self, image: Image, *, pts: int | None = None) -> Frame:
         """One picture, uint8 [H, W, 3] BGR; the planes of the frame that comes back are overwritten by the next call.
 
-        Raises ConfigError where it is of another size or kind.
+        Raises ConfigError where it is of another size or kind, or the steps are not set up.
         """
         for _ in self.timed(image, pts=pts):
             pass
@@ -92,8 +100,11 @@ class Inline:
     def timed(self, image: Image, *, pts: int | None = None, duration: int = 1) -> Iterator[tuple[str, float]]:
         """The same, step by step: the name of each stage and the seconds it took."""
         wanted = (self.spec.height, self.spec.width, 3)
-        if image.shape != wanted or image.dtype != np.uint8:
-            raise ConfigError(f"a picture of {image.dtype} {image.shape}, but these steps are for uint8 {wanted}")
+        if not isinstance(image, np.ndarray) or image.shape != wanted or image.dtype != np.uint8:
+            kind = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise ConfigError(f"a picture of {kind}, but these steps are for uint8 {wanted}")
+        if not self._ready:
+            raise ConfigError("the steps are not set up: use them inside `with Inline.of(...) as steps:`")
         np.copyto(self.planes["image"], image)
         for step in self._steps:
             frame = step.frame
@@ -106,17 +117,23 @@ class Inline:
         return [facts for step in self._steps for facts in step.stage.context.models]
 
     def __enter__(self) -> Self:
-        for step in self._steps:
-            step.set_up(self.spec)
+        with ExitStack() as begun:
+            for step in self._steps:
+                step.set_up(self.spec)
+                begun.callback(step.stage.close)
+            begun.pop_all()
+        self._ready = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for step in self._steps:
-            if isinstance(step.stage, Sink) and error is None:
-                step.stage.finish()
-            step.stage.close()
+        self._ready = False
+        with ExitStack() as ending:  # one that fails keeps none of the others from being closed
+            for step in reversed(self._steps):
+                ending.callback(step.stage.close)
+                if isinstance(step.stage, Sink) and error is None:
+                    ending.callback(step.stage.finish)
 
 
 def _arrays(stage: Stage, spec: FrameSpec) -> dict[str, NDArray[Any]]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.api import RunFailed, process_video
 from pipeline.errors import ConfigError
 from tests.clips import decode, make_clip
-from tests.runs import ROOT
+from tests.commands import cleanplate
+from tests.runs import ROOT, toy
+from tests.waiting import wait_until
 
-QUICK = ["segmentation.size=64", "inpainting.model=telea"]
+QUICK = ["segmentation.size=64", "segmentation.engine=torch", "inpainting.model=telea"]
 
 
 @pytest.mark.real
@@ -38,6 +44,40 @@ def test_what_goes_wrong_is_an_exception_with_the_report(tmp_path: Path) -> None
 def test_a_misspelt_key_is_known_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="classes"):
         process_video("in.mp4", tmp_path / "out.mp4", sets=["segmentation.clases=[dog]"])
+
+
+def test_a_run_in_another_thread_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool, pytest.raises(ConfigError, match="main thread"):
+        pool.submit(process_video, "in.mp4", tmp_path / "out.mp4").result()
+
+
+@pytest.mark.parametrize(("wrong", "words"), [({"frames": 0}, "at least 1"), ({"sets": "slots=4"}, "a list")])
+def test_a_wrong_argument_is_told_in_one_line(tmp_path: Path, wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        process_video("in.mp4", tmp_path / "out.mp4", **wrong)
+
+
+@pytest.mark.real
+def test_a_run_is_stopped_though_the_program_that_began_it_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "toy.yaml").write_text(
+        json.dumps(toy(tmp_path, {"name": "invert", "uses": "tests.toys:Invert", "with": {"sleep": 0.05}}))
+    )
+    state = {"CLEANPLATE_STATE": str(tmp_path / "state")}
+    program = (
+        "from pipeline.api import RunFailed, process_video\n"
+        f"try: process_video('in', {str(tmp_path / 'out.txt')!r}, config={str(tmp_path / 'toy.yaml')!r})\n"
+        "except RunFailed as error: print(error.code, flush=True)\n"
+        "input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, **state}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        wait_until(lambda: "ready" in cleanplate("logs", env=state).stdout)
+        done = cleanplate("stop", "toy", "--timeout", "20", env=state)
+        assert (done.returncode, done.stdout) == (0, "toy ended\n"), done.stderr
+        assert running.poll() is None
+        assert running.communicate("\n") == ("143\n", None)
 
 
 @pytest.mark.real

@@ -12,6 +12,8 @@ from pipeline.errors import ConfigError
 from pipeline.frame import FrameSpec
 from pipeline.inline import Inline
 from stages.ingest.file import File
+from stages.inpainting import Inpainting
+from stages.segmentation import Segmentation
 from tests.clips import make_clip, picture, read_all
 from tests.runs import Run
 
@@ -28,7 +30,29 @@ def test_what_runs_is_named() -> None:
         assert [facts["name"] for facts in steps.facts()] == ["yolov5s-seg", "telea"]
 
 
-@pytest.mark.parametrize("image", [np.zeros((64, 95, 3), np.uint8), np.zeros((64, 96, 3), np.float32)])
+def test_a_size_that_is_none_is_refused_in_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"width = 0, height = 64: a frame is 1 to 16384 pixels"):
+        Inline.of("remove-people", width=0, height=64)
+
+
+def test_steps_that_are_not_set_up_say_how_they_are() -> None:
+    steps = Inline.of("remove-people", width=96, height=64)
+    with pytest.raises(ConfigError, match=r"with Inline\.of"):
+        steps.process(picture(1))
+
+
+def test_steps_that_were_set_up_are_closed_where_a_later_one_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Inline.of("remove-people", width=96, height=64)
+    closed = []
+    monkeypatch.setattr(Segmentation, "setup", lambda self, spec: None)
+    monkeypatch.setattr(Segmentation, "close", lambda self: closed.append("segmentation"))
+    monkeypatch.setattr(Inpainting, "setup", lambda self, spec: 1 / 0)
+    with pytest.raises(ZeroDivisionError), steps:
+        pass
+    assert closed == ["segmentation"]
+
+
+@pytest.mark.parametrize("image", [np.zeros((64, 95, 3), np.uint8), np.zeros((64, 96, 3), np.float32), [1, 2]])
 def test_a_picture_of_another_size_or_kind_is_refused(image: np.ndarray) -> None:
     steps = Inline.of("remove-people", width=96, height=64)
     with pytest.raises(ConfigError, match="these steps are for uint8"):
