@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline.config import Plan
 from pipeline.ledger import GrantTo, Lease
 from pipeline.messages import Commit, Fault
@@ -23,7 +25,7 @@ class Books:
         self.faults: list[str] = []
         self.deaths: list[str] = []
         self.models: list[dict[str, str]] = []
-        self.facts: dict[str, object] = {}
+        self.facts: dict[str, dict[str, Any]] = {name: {} for name in self.names if name in self.leaves}
         self.foreign = 0  # messages from nobody that works here
         self.log = log
         self._ready_at = [0.0] * plan.slots
@@ -71,6 +73,11 @@ class Books:
         """A worker died that was still needed."""
         self.deaths.append(f"{name}: {cause}")
         self.log.event("death", cause, name)
+
+    def done(self, at: int, facts: dict[str, Any]) -> None:
+        """A worker has ended its work; a sink tells what came of it."""
+        if self.names[at] in self.leaves:
+            self.facts[self.names[at]] |= facts
 
     def fault(self, at: int, fault: Fault) -> None:
         """A stage raised over one frame."""

@@ -198,7 +198,7 @@ class Supervisor:
             self.fail(4, f"{built.name}: {fault.error}")
 
     def _done(self, member: Member, done: Done) -> None:
-        self.books.facts.update(done.facts)
+        self.books.done(member.stage, done.facts)
         member.state = "done"
         self._completed.add((member.stage, member.number))
         if member.stage == 0:

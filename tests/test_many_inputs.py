@@ -14,7 +14,7 @@ from pipeline.cli.inputs import MAX_INPUTS, errands, expand, fill
 from pipeline.errors import ConfigError
 from tests.clips import decode, make_clip, number_of, picture
 from tests.commands import cleanplate
-from tests.copying import write_copying
+from tests.copying import copying, write_copying
 from tests.runs import COMMAND, ROOT, Run, toy
 from tests.stills import write_still
 from tests.waiting import wait_until
@@ -101,6 +101,40 @@ def test_what_cannot_end_well_is_refused_before_anything_runs(clips: Path, args:
     assert why in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert sorted(path for path in clips.rglob("*") if "state" not in path.parts) == before
+
+
+@pytest.mark.parametrize(
+    ("inputs", "pattern", "why"),
+    [
+        (("a.mov", "a-original.mkv"), "out/{name}.mkv", "would both become out/a-original.mkv"),
+        (("a-original.mkv", "a.mov"), "{folder}/{name}.mkv", "would replace the input"),
+        (("a.mov", "a-original.mkv"), "{folder}/{name}.mkv", "would replace the input"),
+    ],
+)
+def test_all_sinks_of_a_run_keep_away_from_the_other_runs(clips: Path, inputs, pattern: str, why: str) -> None:
+    make_clip(clips / "clips" / "a-original.mkv", 3)
+    config = copying()
+    config["stages"].insert(1, {"name": "original", "uses": "stages.output:Auto", "with": {"view": "input"}})
+    config["stages"][2]["after"] = "ingest"
+    (clips / "copy.yaml").write_text(json.dumps(config))
+    before = sorted(os.listdir(clips / "clips"))
+    done = run(clips, *(word for name in inputs for word in ("-i", f"clips/{name}")), "-o", pattern)
+    assert done.returncode == 2, done.stderr
+    assert why in done.stderr
+    assert (sorted(os.listdir(clips / "clips")), os.listdir(clips / "out")) == (before, [])
+    alone = run(clips, "-i", "clips/a.mov", "-o", "out/a.mkv", "--report", "out/r.json")
+    assert alone.returncode == 0, alone.stderr
+    report = json.loads((clips / "out" / "r.json").read_text())
+    assert report["output"]["output"] == "out/a.mkv"
+    assert report["outputs"]["original"]["output"] == "out/a-original.mkv"
+    assert alone.stdout.startswith("out/a.mkv: 9 of 9 frames")
+
+
+def test_free_numbers_are_given_once_in_a_call(tmp_path: Path) -> None:
+    (tmp_path / "2.mkv").touch()
+    made = errands(["a.mp4", "b.mp4", "c.mp4"], f"{tmp_path}/{{n}}.mkv", f"{tmp_path}/{{name}}-{{n}}.json")
+    assert [Path(one.output or "").name for one in made] == ["1.mkv", "3.mkv", "4.mkv"]
+    assert [one.report.name for one in made if one.report] == ["a-1.json", "b-1.json", "c-1.json"]
 
 
 def test_no_clobber_looks_at_every_output_first(clips: Path) -> None:

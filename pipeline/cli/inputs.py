@@ -6,7 +6,7 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipeline.reading import close_match, printable
 from stages.images import natural
 
 PLACEHOLDERS = ("name", "ext", "folder", "index", "n")
+FREE = "\0"  # in no name there is
 MAX_INPUTS = 10_000
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _INDEX = re.compile(r"index:0?([1-9])")  # {index:03}: three digits
@@ -51,7 +52,6 @@ def errands(inputs: Sequence[str], output: str | None, report: str | None) -> li
     many = len(found) > 1
     outputs = _names("--output", output, found, many=many)
     reports = _names("--report", report, found, many=many)
-    _keep_inputs(found, [*outputs, *reports])
     made = []
     for one, out, told in zip(found, outputs, reports, strict=True):
         folders = _folder_to_make("--output", output, out), _folder_to_make("--report", report, told)
@@ -97,29 +97,35 @@ def _names(option: str, pattern: str | None, inputs: Sequence[str], *, many: boo
     label = f"{option} {printable(pattern)}"
     if wrong := [field for field in fields if field not in known]:
         raise ConfigError(f"{label}: no placeholder {{{printable(wrong[0])}}}{close_match(wrong[0], PLACEHOLDERS)}")
-    made = [fill(pattern, one, number) for number, one in enumerate(inputs, 1)]
+    counters: dict[str, Iterator[int]] = {}
+    made = [_free(fill(pattern, one, number), counters) for number, one in enumerate(inputs, 1)]
     if many and not known:
         raise ConfigError(
             f"{label}: {len(inputs)} inputs would all become this one; make it a pattern such as "
             f"{_suggest(pattern)!r} ({', '.join(f'{{{name}}}' for name in PLACEHOLDERS)})"
         )
-    _check_different(label, inputs, made)
     return list(made)
 
 
+def _free(name: str, counters: dict[str, Iterator[int]]) -> str:
+    """The name with the first number from 1 on with which nothing exists, and which no other input of the call has.
+
+    `counters`: how far they are, by name."""
+    if FREE not in name:
+        return name
+    numbers = counters.setdefault(name, itertools.count(1))
+    return next(one for one in (name.replace(FREE, str(n)) for n in numbers) if not os.path.lexists(one))
+
+
 def fill(pattern: str, given: str, number: int) -> str:
-    """The name that a pattern gives for an input, the `number`th of the call; {n} is the first number from 1 on with
-    which it names nothing that exists."""
-    if "{n}" in pattern:
-        numbered = (fill(pattern.replace("{n}", str(n)), given, number) for n in itertools.count(1))
-        return next(name for name in numbered if not os.path.lexists(name))
+    """The name that a pattern gives for an input, the `number`th of the call; FREE stands where {n} will."""
     if _SCHEME.match(given) and not os.path.exists(given):
         name, ext, folder = re.sub(r"[^\w.-]+", "-", given)[:60].strip("-"), "", "."
     else:
         path = Path(given)
         name, ext = (path.name, "") if path.is_dir() else (path.stem, path.suffix)
         folder = os.path.dirname(given.rstrip("/")) or "."
-    values = {"name": name or "input", "ext": ext, "folder": folder, "index": str(number)}
+    values = {"name": name or "input", "ext": ext, "folder": folder, "index": str(number), "n": FREE}
 
     def value(match: re.Match[str]) -> str:
         width = _INDEX.fullmatch(match[1])
@@ -135,23 +141,22 @@ def _suggest(pattern: str) -> str:
     return str(path.with_name(f"{{name}}-{path.name}"))
 
 
-def _check_different(label: str, inputs: Sequence[str], made: Sequence[str]) -> None:
-    seen: dict[str, str] = {}
-    for one, name in zip(inputs, made, strict=True):
-        other = seen.setdefault(os.path.realpath(name), one)
-        if other is not one:
-            raise ConfigError(
-                f"{label}: {printable(other)} and {printable(one)} would both become {printable(name)}; "
-                "add {folder} or {index}"
-            )
+def keep_apart(todo: Sequence[Errand], outputs: Sequence[Sequence[str]]) -> None:
+    """No run of a call may replace what another one reads or has written. Raises ConfigError.
 
-
-def _keep_inputs(inputs: Sequence[str], made: Sequence[str | None]) -> None:
-    """No run may replace what another one reads."""
-    given = {os.path.realpath(one): one for one in inputs if os.path.exists(one)}
-    for name in made:
-        if name is not None and len(inputs) > 1 and (one := given.get(os.path.realpath(name))):
-            raise ConfigError(f"{printable(name)}: would replace the input {printable(one)}")
+    `outputs` are those of each run: a pipeline may have several sinks."""
+    given = {os.path.realpath(one.input): one.label for one in todo if one.input and os.path.exists(one.input)}
+    seen: dict[str, Errand] = {}
+    for errand, names in zip(todo, outputs, strict=True):
+        for name in (*names, *([str(errand.report)] if errand.report else [])):
+            place = os.path.realpath(name)
+            if one := given.get(place):
+                raise ConfigError(f"{printable(name)}: would replace the input {one}")
+            other = seen.setdefault(place, errand)
+            if other is not errand:
+                raise ConfigError(
+                    f"{other.label} and {errand.label} would both become {printable(name)}; add {{folder}} or {{index}}"
+                )
 
 
 def _folder_to_make(option: str, pattern: str | None, made: str | None) -> str | None:

@@ -12,7 +12,7 @@ import typer
 
 from pipeline.cli import complete
 from pipeline.cli.batch import Batch
-from pipeline.cli.inputs import Errand, errands
+from pipeline.cli.inputs import Errand, errands, keep_apart
 from pipeline.cli.progress import Progress
 from pipeline.cli.weights import ensure_weights
 from pipeline.config import load_config
@@ -77,6 +77,8 @@ def run(
     todo = errands(inputs or (), output, report)
     values = [*(sets or ()), *_range(config, start, end)]
     plans = [load_config(config, sets=values, given=errand.input, wanted=errand.output) for errand in todo]
+    if len(todo) > 1:
+        keep_apart(todo, [plan.outputs for plan in plans])
     for errand, plan in zip(todo, plans, strict=True):
         _check_targets(errand, plan.outputs if no_clobber else ())
     ensure_weights(plans[0], offline=offline, quiet=quiet)

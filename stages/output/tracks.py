@@ -127,9 +127,8 @@ class Tracks:
         """Whether this is sound that a trimmed MP4 or MOV still holds, and keeps players from: others would play it."""
         assert self._input is not None
         trims = self._input.format.name.startswith("mov") and packet.stream.type == "audio"
-        return (
-            trims and (stamp(packet) + (packet.duration or 0)) * packet.time_base < min(self._window.origin, 0) - RUN_IN
-        )
+        end = (stamp(packet) + (packet.duration or 0)) * packet.time_base
+        return trims and bool(end < min(self._window.origin, Fraction(0)) - RUN_IN)
 
     def _is_past(self, packet: Packet[Any]) -> bool:
         end, time = self._window.end, packet.dts if packet.dts is not None else packet.pts
