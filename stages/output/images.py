@@ -51,7 +51,6 @@ class Images(Viewing):
     _ending: str = PrivateAttr()
     _names: list[str] = PrivateAttr(default_factory=list)
     _single: bool = PrivateAttr(default=False)
-    _crowded: bool = PrivateAttr(default=False)  # more pictures came than the one that was asked for
     _frames: int = PrivateAttr(default=0)
 
     def resume(self, frames: int) -> None:
@@ -94,7 +93,7 @@ class Images(Viewing):
 
     def write(self, frame: Frame) -> None:
         if self._single and self._frames:
-            self._crowded = True
+            self._part.unlink(missing_ok=True)  # a picture that is not the only one is none
             raise RunError(f"{shown(self.output)}: holds one picture, and the input has more; take a folder")
         data = self._still.encode(self._canvas.of(frame))
         target = Path(self.output) if self._single else Path(self.output, f"{self._name(frame)}.{self._ending}")
@@ -111,11 +110,6 @@ class Images(Viewing):
         """The name of a frame's file, without its ending: that of the picture with this place on the source's clock."""
         place = round(frame.pts * self._spec.time_base * self._spec.rate)
         return self._names[place] if 0 <= place < len(self._names) else f"frame-{self._frames + 1:06d}"
-
-    def close(self) -> None:
-        """A picture that is not the only one is none."""
-        if self._crowded:
-            self._part.unlink(missing_ok=True)
 
     @property
     def _part(self) -> Path:
