@@ -19,14 +19,16 @@ from tests.runs import Run
 
 
 def test_a_picture_goes_through_all_transforms() -> None:
-    with Inline.of("remove-people", width=96, height=64) as steps:
+    with Inline.of("remove-people", width=96, height=64, sets=["segmentation.engine=torch"]) as steps:
         frame = steps.process(picture(3))
     assert set(frame.planes) == {"image", "objects", "mask", "filled", "rest", "clean"}
     assert np.array_equal(frame.clean, picture(3)), "nobody is in it, so nothing changes"
 
 
 def test_what_runs_is_named() -> None:
-    with Inline.of("remove-people", width=96, height=64, sets=["inpainting.model=telea"]) as steps:
+    with Inline.of(
+        "remove-people", width=96, height=64, sets=["segmentation.engine=torch", "inpainting.model=telea"]
+    ) as steps:
         assert [facts["name"] for facts in steps.facts()] == ["yolov5s-seg", "telea"]
 
 
@@ -68,7 +70,8 @@ def test_planes_that_a_stage_reads_are_locked() -> None:
 
 
 def test_each_step_is_timed(tmp_path: Path) -> None:
-    plan = load_config("remove-people", given="in.mp4", wanted=str(tmp_path / "out.mkv"))
+    sets = ["segmentation.engine=torch"]
+    plan = load_config("remove-people", sets=sets, given="in.mp4", wanted=str(tmp_path / "out.mkv"))
     with Inline.whole(plan, FrameSpec(width=96, height=64)) as steps:
         times = dict(steps.timed(picture(1), pts=1))
     assert list(times) == ["segmentation", "plate", "inpainting", "output"]
@@ -80,13 +83,13 @@ def test_each_step_is_timed(tmp_path: Path) -> None:
 def test_the_result_is_that_of_a_run(tmp_path: Path) -> None:
     """Memory from frame to frame included: a still disc that the background remembers behind a moving mask."""
     clip = make_clip(tmp_path / "in.mkv", 20, codec="ffv1", pixels="bgr0")
-    sets = ["segmentation.precision=float32", "output.codec=ffv1"]
+    sets = ["segmentation.precision=float32", "segmentation.engine=torch", "output.codec=ffv1"]
     out = tmp_path / "out.mkv"
     run = Run(tmp_path, "remove-people", "-i", str(clip), "-o", str(out), *(a for s in sets for a in ("--set", s)))
     assert run.end(120).code == 0
     _, images, _ = read_all(File(input=str(clip)))
     _, wanted, _ = read_all(File(input=str(out)))
-    with Inline.of("remove-people", width=96, height=64, sets=sets[:1]) as steps:
+    with Inline.of("remove-people", width=96, height=64, sets=sets[:2]) as steps:
         for image, clean in zip(images, wanted, strict=True):
             assert np.array_equal(steps.process(image).clean, clean)
 

@@ -52,7 +52,7 @@ def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
     make_clip(tmp_path / "street.mp4", 6)
     prelude = "import numpy as np\nimage = np.full((720, 1280, 3), 90, np.uint8)\n"
     ending = "\nassert clean.shape == (720, 1280, 3)\nassert report['frames']['output'] == 6\n"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CLEANPLATE__SEGMENTATION__ENGINE": "torch"}
     done = subprocess.run(
         [sys.executable, "-c", prelude + code + ending],
         cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
