@@ -136,6 +136,11 @@ def test_a_part_of_an_interrupted_run_is_set_aside(tmp_path):
     sink = opened(output)
     assert "holds 5 frames of an interrupted run" in sink.context.notes[0]
     assert count_packets(f"{output}.part.old", lambda: None) == 5
+    sink.close()
+    killed(output, 2)  # and what that one leaves does not replace the first
+    sink = opened(output)
+    assert f"kept as {output}.part.old2" in sink.context.notes[0]
+    assert count_packets(f"{output}.part.old", lambda: None) == 5
     write(sink, range(3))
     assert sink.finish()["frames"] == 3
 

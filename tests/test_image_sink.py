@@ -107,6 +107,7 @@ def test_a_picture_that_was_left_out_shifts_no_name(tmp_path):
 
 def test_two_pictures_of_one_name_become_two_files():
     assert kept_names(["a.jpg", "a.png", "b.png"]) == ["a.jpg", "a.png", "b"]
+    assert kept_names(["a.jpg", "a.jpg.png", "a.png"]) == ["a.jpg", "a.jpg.png", "a.png"]
 
 
 def test_other_files_of_the_folder_stay_and_equal_names_are_replaced(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -24,7 +25,7 @@ from stages.output.tracks import Kind
 from stages.output.views import Canvas, Viewing
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
-BESIDE = ".part.out"  # no name that stands beside the file meanwhile has a longer ending
+BESIDE = ".part.old99"  # no name that stands beside the file meanwhile has a longer ending
 IN_AVI = ("mjpeg", "ffv1")  # each picture a whole one: what AVI was made for
 Keep = Literal["copy", "drop"]
 
@@ -139,8 +140,10 @@ class File(Viewing):
             return
         frames = 0 if is_bare(part) else count_packets(part, self.context.progress)
         if frames:
-            os.replace(part, f"{part}.old")
-            self.context.note(f"{shown(part)} holds {frames} frames of an interrupted run; kept as {shown(part)}.old")
+            names = itertools.chain([f"{part}.old"], (f"{part}.old{number}" for number in itertools.count(2)))
+            aside = next(name for name in names if not os.path.lexists(name))
+            os.replace(part, aside)
+            self.context.note(f"{shown(part)} holds {frames} frames of an interrupted run; kept as {shown(aside)}")
 
     def _expect_published(self, frames: int) -> None:
         """Without a part, an earlier incarnation must have finished the file before it died."""

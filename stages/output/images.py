@@ -133,4 +133,5 @@ def kept_names(names: list[str]) -> list[str]:
     """Names without their endings; where that makes two the same, with them: `a.jpg` beside `a.png`."""
     stems = [Path(name).stem for name in names]
     count = Counter(stems)
-    return [stem if count[stem] == 1 else name for stem, name in zip(stems, names, strict=True)]
+    kept = [stem if count[stem] == 1 else name for stem, name in zip(stems, names, strict=True)]
+    return kept if len(set(kept)) == len(kept) else names  # `a.jpg.png` beside those two
