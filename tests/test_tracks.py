@@ -252,3 +252,13 @@ def test_sound_that_a_trimmed_file_keeps_from_players_is_not_heard_in_the_result
     with av.open(str(tmp_path / "o.mkv")) as box:
         sound = [(frame.time, frame.samples) for frame in box.decode(audio=0)]
     assert abs(sound[-1][0] + sound[-1][1] / 44100 - float(stamps_of(tmp_path / "o.mkv")[-1]) - 0.04) < 0.1
+
+
+def test_surround_sound_is_encoded_anew_too(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", 50, audio=1)
+    ffmpeg("-i", clip, "-c:v", "copy", "-c:a", "ac3", "-af", "pan=5.1(side)|FL=FL|FR=FR", tmp_path / "a.mkv")
+    sink = copy_through(tmp_path / "a.mkv", tmp_path / "o.webm", codec="vp9")
+    assert sink.context.notes == ["audio track 1 (ac3): webm cannot hold it; re-encoded to libopus"]
+    with av.open(str(tmp_path / "o.webm")) as box:
+        assert box.streams.audio[0].codec_context.layout.name == "5.1"
+        assert abs(sum(frame.samples for frame in box.decode(audio=0)) / 48000 - 2) < 0.1
