@@ -78,6 +78,8 @@ def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None]) -> None:
     while supervisor.turn():
         tick(supervisor)
     supervisor.await_end()
+    for number in supervisor.wait.signals():  # too late to change this run, but whoever has more to do must hear of it
+        supervisor.interrupted = supervisor.interrupted or number
 
 
 def _open_log(plan: Plan, instance: Instance, stamp: str, told: Callable[[str], None]) -> RunLog:

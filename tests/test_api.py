@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from pipeline.api import RunFailed, process_video
 from pipeline.errors import ConfigError
+from pipeline.supervisor import Supervisor
 from tests.clips import decode, make_clip
 from tests.commands import cleanplate
 from tests.runs import ROOT, toy
@@ -55,6 +57,23 @@ def test_a_run_in_another_thread_is_refused_before_anything_starts(tmp_path: Pat
 def test_a_wrong_argument_is_told_in_one_line(tmp_path: Path, wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         process_video("in.mp4", tmp_path / "out.mp4", **wrong)
+
+
+@pytest.mark.real
+def test_an_interruption_while_the_workers_say_goodbye_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(supervisor: Supervisor) -> None:
+        signal.raise_signal(signal.SIGINT)
+        await_end(supervisor)
+
+    await_end = Supervisor.await_end
+    monkeypatch.setattr(Supervisor, "await_end", interrupted)
+    (tmp_path / "toy.yaml").write_text(json.dumps(toy(tmp_path)))
+    with pytest.raises(RunFailed) as caught:
+        process_video("in", tmp_path / "out.txt", config=str(tmp_path / "toy.yaml"))
+    assert caught.value.code == 130
+    assert caught.value.report["frames"]["output"] == 60
 
 
 @pytest.mark.real
