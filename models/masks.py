@@ -20,7 +20,7 @@ Plane = NDArray[np.float32]
 def cut_patch(prototypes: Plane, coefficients: Plane, box: Plane, fit: Letterbox) -> Patch:
     """The mask of one instance inside its box.
 
-    `prototypes` [h, w, masks] weighted with `coefficients` [masks] give logits, which are interpolated (bilinear) at
+    `prototypes` [masks, h, w] weighted with `coefficients` [masks] give logits, which are interpolated (bilinear) at
     the picture's pixel centres; above zero belongs to the instance. Work is done around the box only. `box` is in
     pixels of the picture, within it; a pixel is in it that starts in it, so a patch may have no pixel.
     """
@@ -47,7 +47,7 @@ def _sample(prototypes: Plane, coefficients: Plane, across: Axis, down: Axis) ->
     rows, shift_y, step_y = _covering(*down)
     places = np.array([[step_x, 0, shift_x], [0, step_y, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    logits = prototypes[rows, columns] @ coefficients
+    logits = _logits(prototypes, coefficients, rows, columns)
     return cv2.warpAffine(logits, places, (across[1], down[1]), flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
 
 
@@ -58,9 +58,15 @@ def _enlarge(prototypes: Plane, coefficients: Plane, across: Axis, down: Axis) -
     if x is None or y is None:
         return None
     (columns, left, width), (rows, top, height) = x, y
-    whole = cv2.resize(prototypes[rows, columns] @ coefficients, (width, height), interpolation=cv2.INTER_LINEAR)
+    logits = _logits(prototypes, coefficients, rows, columns)
+    whole = cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR)
     left, top = across[0] - left, down[0] - top
     return whole[top : top + down[1], left : left + across[1]]  # type: ignore[no-any-return]
+
+
+def _logits(prototypes: Plane, coefficients: Plane, rows: slice, columns: slice) -> Plane:
+    part = prototypes[:, rows, columns]
+    return (coefficients @ part.reshape(len(coefficients), -1)).reshape(part.shape[1:])  # type: ignore[no-any-return]
 
 
 def _covering(start: int, length: int, pad: int, inner: int, outer: int) -> tuple[slice, float, float]:

@@ -121,7 +121,7 @@ class YoloSegmenter:
     def _patches(self, prototypes: Tensor, rows: NDArray[np.float32], boxes: NDArray[np.float32]) -> list[Patch]:
         if not len(rows):
             return []
-        field = prototypes[0].permute(1, 2, 0).cpu().float().contiguous().numpy()
+        field = prototypes[0].cpu().float().numpy()
         return [cut_patch(field, row[6:], box, self._fit) for row, box in zip(rows, boxes, strict=True)]
 
 

@@ -34,23 +34,28 @@ class Anchored:
 
     def candidates(self, outputs: Sequence[Tensor], wanted: Sequence[int], confidence: float) -> Tensor:
         """See `models.yolo.Family`. Only where the objectness alone passes is anything decoded."""
-        found = [self._decode(level, index, wanted, confidence) for index, level in enumerate(outputs[:-1])]
-        return torch.cat(found).T[None]
+        found = [self._passing(level, index, confidence) for index, level in enumerate(outputs[:-1])]
+        logits, cell, anchors, strides = (torch.cat(part) for part in zip(*found, strict=True))
+        return self._decode(logits, cell, anchors, strides, wanted).T[None]
 
-    def _decode(self, level: Tensor, index: int, wanted: Sequence[int], confidence: float) -> Tensor:
-        """One stride's output [1, anchors * outputs, h, w] to rows of x y w h, class scores, coefficients.
-
-        The formulas are YOLOv5's: xy = (2 s - 0.5 + cell) * stride, wh = (2 s) ** 2 * anchor, s the sigmoid.
-        """
+    def _passing(self, level: Tensor, index: int, confidence: float) -> tuple[Tensor, ...]:
+        """Of one stride's output [1, anchors * outputs, h, w] the rows of logits that pass; for each its cell x y, the
+        sides of its anchor and its stride, in pixels."""
         _, _, height, width = level.shape
         anchors = self._anchors[index]
         cells = level[0].view(len(anchors), -1, height, width)
         anchor, y, x = torch.nonzero(cells[:, 4] > math.log(confidence / (1 - confidence)), as_tuple=True)
-        where = torch.stack((anchor, x, y), 1)
-        logits, (anchor, cell) = cells[anchor, :, y, x].float().cpu(), where.cpu().tensor_split((1,), 1)
+        logits, where = cells[anchor, :, y, x].float().cpu(), torch.stack((anchor, x, y), 1).cpu()
+        return logits, where[:, 1:], anchors[where[:, 0]], torch.full((len(logits), 1), float(STRIDES[index]))
+
+    def _decode(self, logits: Tensor, cell: Tensor, anchors: Tensor, strides: Tensor, wanted: Sequence[int]) -> Tensor:
+        """Logits [N, outputs] to rows of x y w h, class scores, coefficients.
+
+        The formulas are YOLOv5's: xy = (2 s - 0.5 + cell) * stride, wh = (2 s) ** 2 * anchor, s the sigmoid.
+        """
         s = logits[:, : -self._masks].sigmoid()
-        centre = (2 * s[:, :2] - 0.5 + cell) * STRIDES[index]
-        sides = (2 * s[:, 2:4]) ** 2 * anchors[anchor[:, 0]]
+        centre = (2 * s[:, :2] - 0.5 + cell) * strides
+        sides = (2 * s[:, 2:4]) ** 2 * anchors
         columns = [5 + one for one in wanted]
         scores = torch.zeros(len(s), len(self.names))
         scores[:, wanted] = s[:, columns] * s[:, 4:5]

@@ -17,7 +17,7 @@ def prototypes_of_disc(fit: Letterbox, x: float, y: float, radius: float) -> np.
     rows, columns = np.mgrid[: fit.out_height // 4, : fit.out_width // 4].astype(np.float32)
     across = ((columns + 0.5) * 4 - fit.left) / fit.scale_x - 0.5
     down = ((rows + 0.5) * 4 - fit.top) / fit.scale_y - 0.5
-    return ((radius - np.hypot(across - x, down - y)) / 8)[..., None].astype(np.float32)
+    return ((radius - np.hypot(across - x, down - y)) / 8)[None].astype(np.float32)
 
 
 @pytest.mark.parametrize(("height", "width"), [(720, 1280), (1080, 810), (361, 637), (2160, 3840), (90, 160)])
@@ -35,7 +35,7 @@ def test_a_disc_comes_out_where_it_lies(height: int, width: int) -> None:
 
 def test_nothing_is_set_outside_the_box() -> None:
     fit = Letterbox.fit(360, 640)
-    everywhere = np.full((fit.out_height // 4, fit.out_width // 4, 1), 9, np.float32)
+    everywhere = np.full((1, fit.out_height // 4, fit.out_width // 4), 9, np.float32)
     patch = cut_patch(everywhere, np.ones(1, np.float32), np.array([10.4, 20.6, 31.2, 40.0], np.float32), fit)
     assert (patch.x, patch.y, patch.mask.shape) == (11, 21, (19, 21))  # pixels that start in the box
     assert (patch.mask == 255).all()
@@ -46,7 +46,7 @@ def test_nothing_is_set_outside_the_box() -> None:
 )
 def test_a_patch_never_leaves_the_picture(box: list[float]) -> None:
     fit = Letterbox.fit(360, 640)
-    prototypes = np.zeros((fit.out_height // 4, fit.out_width // 4, 2), np.float32)
+    prototypes = np.zeros((2, fit.out_height // 4, fit.out_width // 4), np.float32)
     patch = cut_patch(prototypes, np.ones(2, np.float32), np.array(box, np.float32), fit)
     height, width = patch.mask.shape
     assert (height, width) == (math.ceil(box[3]) - math.ceil(box[1]), math.ceil(box[2]) - math.ceil(box[0]))
@@ -56,7 +56,7 @@ def test_a_patch_never_leaves_the_picture(box: list[float]) -> None:
 
 def test_huge_logits_do_not_overflow() -> None:
     fit = Letterbox.fit(360, 640)
-    prototypes = np.full((fit.out_height // 4, fit.out_width // 4, 1), 1e6, np.float32)
+    prototypes = np.full((1, fit.out_height // 4, fit.out_width // 4), 1e6, np.float32)
     patch = cut_patch(prototypes, -np.ones(1, np.float32), np.array([5, 5, 50, 50], np.float32), fit)
     assert not patch.mask.any()
 
@@ -64,14 +64,14 @@ def test_huge_logits_do_not_overflow() -> None:
 @pytest.mark.parametrize("box", [[7, 7, 8, 8], [7, 7, 8, 11], [7, 7, 9, 8], [7, 7, 11, 11]])
 def test_patches_of_a_few_pixels_keep_their_shape(box: list[float]) -> None:
     fit = Letterbox.fit(360, 640)
-    prototypes = np.full((fit.out_height // 4, fit.out_width // 4, 1), 9, np.float32)
+    prototypes = np.full((1, fit.out_height // 4, fit.out_width // 4), 9, np.float32)
     patch = cut_patch(prototypes, np.ones(1, np.float32), np.array(box, np.float32), fit)
     assert patch.mask.tolist() == np.full((int(box[3]) - 7, int(box[2]) - 7), 255).tolist()
 
 
 def test_a_box_turned_inside_out_has_no_pixel() -> None:
     fit = Letterbox.fit(360, 640)
-    prototypes = np.ones((fit.out_height // 4, fit.out_width // 4, 1), np.float32)
+    prototypes = np.ones((1, fit.out_height // 4, fit.out_width // 4), np.float32)
     patch = cut_patch(prototypes, np.ones(1, np.float32), np.array([50, 60, 40, 80], np.float32), fit)
     assert patch.mask.size == 0
 
@@ -79,7 +79,7 @@ def test_a_box_turned_inside_out_has_no_pixel() -> None:
 @pytest.mark.parametrize("shape", [(720, 1280), (1080, 1920), (1080, 810), (576, 720), (480, 640), (360, 640)])
 def test_the_fast_way_is_the_same_as_the_general_one(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     fit, rng = Letterbox.fit(*shape), np.random.default_rng(3)
-    prototypes = rng.normal(0, 1, (fit.out_height // 4, fit.out_width // 4, 32)).astype(np.float32)
+    prototypes = rng.normal(0, 1, (32, fit.out_height // 4, fit.out_width // 4)).astype(np.float32)
     weights = rng.normal(0, 1, 32).astype(np.float32)
     limits = np.array([shape[1], shape[0]] * 2, np.float32)
     boxes = [np.sort(rng.uniform(0, 1, (2, 2)), 0).ravel().astype(np.float32) * limits for _ in range(20)] + [
@@ -101,4 +101,4 @@ def axes(fit: Letterbox) -> tuple[masks.Axis, masks.Axis]:
 
 def test_an_odd_size_takes_the_general_way() -> None:
     fit = Letterbox.fit(361, 637)
-    assert masks._enlarge(np.zeros((96, 160, 1), np.float32), np.ones(1, np.float32), *axes(fit)) is None
+    assert masks._enlarge(np.zeros((1, 96, 160), np.float32), np.ones(1, np.float32), *axes(fit)) is None
