@@ -36,6 +36,18 @@ class Choosy(Toy):
         return super().forward(x) if float(x.sum()) > 1 else (x,)
 
 
+class Busy(nn.Sequential):
+    """Computes long enough for its threads to be counted, and is converted at once."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        super().__init__(*(nn.Conv2d(inputs, 64, 3, padding=1) for inputs in (3, 64, 64)))
+        self.eval().requires_grad_(False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return (super().forward(x),)
+
+
 def real_network() -> nn.Module:
     return read_family(weights.locate("yolov5s-seg")).network
 

@@ -28,8 +28,8 @@ def test_no_more_threads_work_than_this_process_may_have(engine: Name) -> None:
     code = f"""
 import time, torch
 from models.engines import load_engine
-from tests.networks import noise, real_network
-engine = load_engine(real_network(), engine={engine!r}, precision="float32", key="yolov5s-seg")
+from tests.networks import Busy, noise
+engine = load_engine(Busy(), engine={engine!r}, precision="float32", key="busy")
 canvas = noise(256, 256)
 engine(canvas)
 wall, work = time.perf_counter(), time.process_time()
