@@ -262,3 +262,14 @@ def test_surround_sound_is_encoded_anew_too(tmp_path):
     with av.open(str(tmp_path / "o.webm")) as box:
         assert box.streams.audio[0].codec_context.layout.name == "5.1"
         assert abs(sum(frame.samples for frame in box.decode(audio=0)) / 48000 - 2) < 0.1
+
+
+@pytest.mark.parametrize("channels", ["1", "2"])
+def test_sound_whose_speakers_nobody_named_is_encoded_anew_too(tmp_path, channels):
+    clip = make_clip(tmp_path / "a.mp4", 50, audio=1)
+    ffmpeg("-i", clip, "-c:v", "copy", "-c:a", "wmav2", "-ac", channels, tmp_path / "a.mkv")
+    sink = copy_through(tmp_path / "a.mkv", tmp_path / "o.mp4")
+    assert sink.context.notes == ["audio track 1 (wmav2): mp4 cannot hold it; re-encoded to aac"]
+    with av.open(str(tmp_path / "o.mp4")) as box:
+        assert box.streams.audio[0].codec_context.channels == int(channels)
+        assert abs(sum(frame.samples for frame in box.decode(audio=0)) / 44100 - 2) < 0.1

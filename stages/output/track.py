@@ -22,8 +22,9 @@ SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm":
 # and the next text comes late, unless the text's own ticks are the shortest.
 TEXT_TICK = {"mov_text": Fraction(1, 1_000_000)}
 OPUS_RATE = 48000
-# By number of channels: Opus knows one arrangement of each, and AC-3's 5.1 has its rear speakers at the sides.
-OPUS_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+# By number of channels. Opus knows one arrangement of each, and AC-3's 5.1 has its rear speakers at the sides; AVI, ASF
+# and others name none at all.
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 class Track(Protocol):
@@ -62,8 +63,8 @@ class ReencodedSound:
         rate = OPUS_RATE if encoder == "libopus" else stream.codec_context.sample_rate
         self._out: AudioStream = container.add_stream(encoder, rate=rate)  # type: ignore[assignment]
         given = stream.codec_context.layout
-        opus = OPUS_LAYOUTS.get(given.nb_channels, "stereo")
-        self._out.codec_context.layout = opus if encoder == "libopus" else given.name
+        known = encoder != "libopus" and "channels" not in given.name
+        self._out.codec_context.layout = given.name if known else LAYOUTS.get(given.nb_channels, "stereo")
         dress(self._out, stream)
 
     def mux(self, packet: Packet[AudioStream]) -> None:
