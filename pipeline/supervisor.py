@@ -229,7 +229,8 @@ class Supervisor:
         if member.state == "done" or self.phase is Phase.ENDED or (self.phase is Phase.FINISHING and not is_sink):
             return
         if code == 3 or (code > 0 and is_sink):
-            self.fail(3 if code == 3 else 4, f"{built.name}: {member.last_fault or f'ended with code {code}'}")
+            never_worked = code == 3 and not self.ledger.posts[member.stage].commits
+            self.fail(3 if never_worked else 4, f"{built.name}: {member.last_fault or f'ended with code {code}'}")
             return
         cause = "silent, killed" if member.killed else f"signal {-code}" if code < 0 else f"code {code}"
         self.books.died(self._name(member), cause)

@@ -130,6 +130,15 @@ class Collect(Sink):
         return {"lines": len(Path(self.output).read_text().splitlines())}
 
 
+class Forgetful(Collect):
+    """Cannot go on where another incarnation was killed."""
+
+    def setup(self, spec: FrameSpec) -> None:
+        if self._keep:
+            raise SetupError(f"{self.output}: is gone")
+        super().setup(spec)
+
+
 class CollectWithMask(Collect):
     reads = ("clean", "mask")
 

@@ -34,6 +34,14 @@ def test_a_stage_that_dies_over_every_frame_ends_the_run(tmp_path: Path) -> None
     assert ended.report["stages"]["invert"]["restarts"] < 15
 
 
+def test_a_stage_that_has_worked_but_cannot_be_set_up_again_is_a_failure_while_running(tmp_path: Path) -> None:
+    config = toy(tmp_path, sink="Forgetful")
+    ended = Run(tmp_path, config, fault=f"output:before_commit:20=kill@{tmp_path}/once").end()
+    assert ended.code == 4
+    assert ended.stderr.splitlines()[-1].endswith("out.txt: is gone")
+    assert ended.report["ledger_balanced"]
+
+
 def test_an_exception_of_any_length_and_any_characters_is_told(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path, {**INVERT, "with": {"poison": 5, "words": 90_000}}))
     ended = run.end()
