@@ -102,8 +102,9 @@ def sets(ctx: typer.Context, incomplete: str) -> list[Offer]:
 
 def _config(ctx: Any) -> str | None:
     """The configuration on the line: a `--set` that wants its value keeps it from being told from the other words."""
-    given = ctx.params.get("config") or ctx.params.get("target")
-    return given or next((word for word in ctx.args if word != "="), None)
+    word = next((word for word in ctx.args if word != "="), None)
+    given: str | None = ctx.params.get("config") or ctx.params.get("target")  # this one has a default
+    return word or given
 
 
 def keys_and_values(config: str | None, incomplete: str) -> list[Offer]:
