@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.instances import claim, is_locked, lock_of, private_dir, running, sweep
+from tests.commands import cleanplate
 from tests.runs import ROOT
 from tests.waiting import wait_until
 
@@ -46,6 +47,13 @@ def test_a_run_is_listed_while_it_lives_and_gone_after() -> None:
         assert json.loads((folder / "info.json").read_text())["input"] == "a.mp4"
     assert running() == []
     assert not folder.exists()
+
+
+def test_a_name_that_would_colour_the_terminal_is_listed_harmlessly() -> None:
+    with claim("toy", "a\x1b[31m.mp4", ["b\n.mp4"], None, "noon"):
+        shown = cleanplate("ps").stdout.splitlines()
+    assert len(shown) == 2
+    assert shown[1].endswith(r"a\x1b[31m.mp4 -> b\n.mp4")
 
 
 def test_a_second_run_of_the_same_configuration_gets_a_number() -> None:
