@@ -101,20 +101,20 @@ class Official:
     masks: np.ndarray
 
 
-def official(checkpoint: Path, folder: Path, calls: list[dict[str, object]]) -> list[Official]:
-    """Run the official predictor once per call: `picture` (an asset) and the arguments of `predict`.
+def official(folder: Path, calls: list[dict[str, object]]) -> list[Official]:
+    """Run the official predictor once per call: `checkpoint`, `picture` (an asset) and the arguments of `predict`.
 
-    In a process of its own: on a torch without torchvision's operators these are declared there, so that it imports.
+    In one process of its own: on a torch without torchvision's operators these are declared there, so that it imports.
     """
     script = Path(__file__).with_name("official_predictor.py")
     env = {**os.environ, "YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "false", "YOLO_CONFIG_DIR": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.official_predictor", str(checkpoint), str(folder), json.dumps(calls)],
+        [sys.executable, "-m", "tests.official_predictor", str(folder), json.dumps(calls)],
         cwd=script.parent.parent,
         env=env,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     results = []

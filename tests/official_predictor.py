@@ -1,4 +1,4 @@
-"""Runs Ultralytics' own predictor and saves what it finds: `CHECKPOINT FOLDER CALLS`; a process of its own.
+"""Runs Ultralytics' own predictor and saves what it finds: `FOLDER CALLS`; a process of its own.
 
 torchvision's compiled operators do not fit every build of torch, and without them it does not even import. Here they
 are declared, which is enough for that, and its suppression is replaced by the one that Ultralytics keeps itself.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def import_torchvision() -> None:
     globals()["_kept"] = library  # its declarations go when it goes
 
 
-def main(checkpoint: str, folder: str, calls: str) -> None:
+def main(folder: str, calls: str) -> None:
     import models.blocks  # noqa: F401  (the fence: nothing is fetched, no thread count changes)
 
     import_torchvision()
@@ -44,8 +45,9 @@ def main(checkpoint: str, folder: str, calls: str) -> None:
 
     from tests.scenes import asset
 
-    model = YOLO(checkpoint, task="segment")
+    load = cache(partial(YOLO, task="segment"))
     for index, call in enumerate(json.loads(calls)):
+        model = load(call.pop("checkpoint"))
         picture = asset(call.pop("picture"))
         found = model.predict(picture, save=False, verbose=False, **call)[0]
         boxes, height, width = found.boxes, *found.orig_shape
