@@ -52,6 +52,16 @@ def test_a_network_is_converted_once_for_all_engines_and_starts(kept: Path, expo
     assert len(exports) == len(list(kept.iterdir())) == 2
 
 
+def test_what_is_kept_may_be_read_by_whoever_the_user_lets_read(kept: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        load()
+    finally:
+        os.umask(before)
+    (path,) = kept.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.parametrize("damage", ["cut short", "a bit", "empty"])
 def test_a_damaged_file_is_made_anew(damage: str, kept: Path, exports: list[int]) -> None:
     load()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import warnings
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 from torch import Tensor, nn
@@ -76,13 +76,12 @@ def _keep(folder: Path, stem: str, content: bytes) -> None:
     """Write the file whole or not at all; then let go what it replaces, and all but the last few used."""
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"{stem}-{hashlib.sha256(content).hexdigest()}.onnx"
-    descriptor, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
+    unfinished = folder / f"{uuid4().hex}.part"
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(unfinished).replace(place)
+        unfinished.write_bytes(content)
+        unfinished.replace(place)
     except OSError:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
     # A process that is killed leaves its part file: it ages out like any other.
     recent = sorted(folder.iterdir(), key=_used, reverse=True)
