@@ -27,7 +27,7 @@ def by_name(findings) -> dict[str, Finding]:
 
 @pytest.fixture(scope="module")
 def examined(tmp_path_factory):
-    """What a whole examination found in a process of its own, and which modules that had then: once, as it takes long."""
+    """What a whole examination found in a process of its own, and which modules that had then: once, it is slow."""
     folder = tmp_path_factory.mktemp("doctor")
     code = (
         "import json, sys; from dataclasses import asdict; from pipeline.cli.checkup import examine\n"
