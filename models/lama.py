@@ -170,6 +170,11 @@ def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
 
 
+def _first_sentence(error: Exception) -> str:
+    """What torch adds, that the file is probably damaged, is wrong of a good file of another kind."""
+    return str(error).splitlines()[0].split(". ")[0]
+
+
 def _load(path: Path, device: torch.device) -> Any:
     """The network. `torch.jit.load`, by which simple-lama loads it, is deprecated since torch 2.13; what replaces it is
     the same network exported again (`torch.export.save`, with height, width and batch dynamic), which nobody has
@@ -183,7 +188,7 @@ def _load(path: Path, device: torch.device) -> Any:
             warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
             return SimpleLama(device=device).model
     except (RuntimeError, OSError) as error:
-        raise ModelError(f"{path} is no TorchScript file that loads: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{path} is no TorchScript file that loads: {_first_sentence(error)}") from error
     finally:
         if before is None:
             del os.environ["LAMA_MODEL"]

@@ -130,6 +130,12 @@ def test_a_file_that_is_no_torchscript_is_refused_in_one_line(tmp_path: Path) ->
     assert "\n" not in str(caught.value)
 
 
+def test_a_good_file_of_another_kind_is_not_called_damaged(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match=r"other\.pt is no TorchScript file that loads: .*not found$"):
+        Lama(str(tmp_path / "other.pt"))
+
+
 def test_telea_fills_the_hole_from_its_edge() -> None:
     picture = np.full((200, 300, 3), (40, 90, 160), np.uint8)
     hole = square_hole(200, 300)
