@@ -14,6 +14,8 @@ from tests.waiting import wait_until
 
 SHM = Path("/dev/shm")
 
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as in workers; before torch comes in
+
 
 def children() -> set[int]:
     """Processes below this one that still live; a zombie of ours counts, one of somebody else's child does not."""
