@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Mark = tuple[str, int]  # a track's language and its dispositions
 
 # Of the old file's making, its length or its orientation: the muxer writes its own, and pictures are upright now.
-UNTRUE = frozenset({"encoder", "duration", "rotate", "bps", "number_of_frames", "number_of_bytes"})
+UNTRUE = frozenset({"encoder", "software", "duration", "rotate", "bps", "number_of_frames", "number_of_bytes"})
 UNTRUE |= {"major_brand", "minor_version", "compatible_brands", "vendor_id", "handler_name"}
 UNTRUE |= {"_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"}
 
