@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from models import engines
 from models.base import ModelError
 from models.device import choose
 from models.engines import Name, load_engine
@@ -113,6 +114,19 @@ def test_what_cannot_be_had_is_answered_in_one_line(asked: dict[str, str], answe
     with pytest.raises(ModelError, match=answer) as caught:
         load_engine(Toy(), key="toy", **asked)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(choose("cpu")[1] == torch.float32, reason="float32 is the fastest here anyway")
+@pytest.mark.parametrize("engine", ["auto", "openvino"])
+def test_a_short_format_that_is_too_coarse_for_a_network_is_no_reason_to_give_up_the_engine(
+    engine: Name, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engines.TOLERANCES, "bfloat16", 0.0)
+    loaded = load_engine(Toy(), engine=engine, device="cpu", key="toy")
+    assert (loaded.name, loaded.precision) == ("openvino", "float32")
+    assert "engine openvino in bfloat16: output 1 is" in loaded.note
+    with pytest.raises(ModelError, match="in bfloat16"):
+        load_engine(Toy(), engine="openvino", precision="bfloat16", device="cpu", key="toy")
 
 
 def test_what_cannot_be_had_is_said_before_the_network_is_converted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,12 +129,12 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(kept: Path, monkeypatch: 
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_what_was_kept_of_another_network_is_not_trusted(engine: str, kept: Path) -> None:
     load(seed=1)
-    with pytest.raises(ModelError, match=rf"engine {engine}: output 1 is .* off torch's"):
+    with pytest.raises(ModelError, match=rf"engine {engine} in float32: output 1 is .* off torch's"):
         load(engine, seed=2)
     made = load_engine(Toy(2), precision="float32", key="toy")
     assert made.name == "torch"
-    assert "engine openvino: output 1 is" in made.note
-    assert "engine onnxruntime: output 1 is" in made.note
+    assert "engine openvino in float32: output 1 is" in made.note
+    assert "engine onnxruntime in float32: output 1 is" in made.note
 
 
 def test_a_whole_file_that_holds_no_network_is_refused(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

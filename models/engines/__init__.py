@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -41,16 +42,26 @@ def load_engine(
     checksum, the kind of network): a converted network is found again by it. Raises ModelError.
     """
     if engine != "auto":
-        return _load(engine, network, device, precision, key)
-    place, _ = choose(device, precision)
-    names = ("torch",) if place.type != "cpu" else tuple(name for name in FASTEST_FIRST if not missing(name))
+        names: tuple[str, ...] = (engine,)
+    elif choose(device, precision)[0].type != "cpu":
+        names = ("torch",)
+    else:
+        names = tuple(name for name in FASTEST_FIRST if not missing(name))
+    attempts = [(name, form) for name in names for form in _formats(name, precision)]
     notes: list[str] = []
-    for name in names[:-1]:
+    for name, form in attempts[:-1]:
         try:
-            return _load(name, network, device, precision, key, notes)
+            return _load(name, network, device, form, key, notes)
         except ModelError as error:
             notes.append(str(error))
-    return _load(names[-1], network, device, precision, key, notes)
+    return _load(attempts[-1][0], network, device, attempts[-1][1], key, notes)
+
+
+def _formats(name: str, precision: Precision) -> tuple[Precision, ...]:
+    """A short format that is too coarse for a network is no reason to give up the engine."""
+    if (name, precision) == ("openvino", "auto") and choose("cpu")[1] != torch.float32:
+        return "auto", "float32"
+    return (precision,)
 
 
 def missing(name: str) -> list[str]:
@@ -59,9 +70,7 @@ def missing(name: str) -> list[str]:
     return [package for package in needed if find_spec(package) is None]
 
 
-def _load(
-    name: str, network: nn.Module, device: str, precision: Precision, key: str, notes: list[str] | None = None
-) -> Engine:
+def _load(name: str, network: nn.Module, device: str, precision: Precision, key: str, notes: Sequence[str]) -> Engine:
     if name not in ADAPTERS:
         raise ModelError(f"no engine {name!r}; there are auto, {', '.join(ADAPTERS)}")
     if lacking := missing(name):
@@ -73,7 +82,7 @@ def _load(
     engine: Engine = made(network, device=device, precision=precision, key=key)
     if name != "torch":
         _compare(engine, network)
-    engine.note = "; ".join((*(notes or ()), *filter(None, [engine.note])))
+    engine.note = "; ".join((*notes, *filter(None, [engine.note])))
     return engine
 
 
@@ -94,4 +103,7 @@ def _compare(engine: Engine, network: nn.Module) -> None:
         answer = answer.to(right)
         if not torch.allclose(answer, right, rtol=0, atol=allowed, equal_nan=True):
             off = float((answer - right).abs().max())
-            raise ModelError(f"engine {engine.name}: output {index} is {off:.3g} off torch's, {allowed:.3g} allowed")
+            raise ModelError(
+                f"engine {engine.name} in {engine.precision}: output {index} is {off:.3g} off torch's, "
+                f"{allowed:.3g} allowed"
+            )
