@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.full_clips import full_clip
 from tests.waiting import wait_until
 
 SHM = Path("/dev/shm")
@@ -53,3 +54,15 @@ def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLEANPLATE_STATE", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session")
+def mkv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Matroska file with everything that a file can hold; only to be read."""
+    return full_clip(tmp_path_factory.mktemp("clips") / "a.mkv")
+
+
+@pytest.fixture(scope="session")
+def mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as MP4."""
+    return full_clip(tmp_path_factory.mktemp("clips") / "a.mp4", subtitles="mov_text")

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import pytest
@@ -54,16 +53,6 @@ def test_a_track_that_the_container_cannot_hold_is_encoded_anew_and_said_so(tmp_
 
 
 # Everything else
-
-
-@pytest.fixture(scope="module")
-def mkv(tmp_path_factory) -> Path:
-    return full_clip(tmp_path_factory.mktemp("clips") / "a.mkv")
-
-
-@pytest.fixture(scope="module")
-def mp4(tmp_path_factory) -> Path:
-    return full_clip(tmp_path_factory.mktemp("clips") / "a.mp4", subtitles="mov_text")
 
 
 def test_matroska_to_matroska_loses_nothing(tmp_path, mkv):

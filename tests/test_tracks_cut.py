@@ -19,16 +19,6 @@ from tests.sinks import SPEC, copy_through, opened, write
 from tests.stills import write_still
 
 
-@pytest.fixture(scope="module")
-def mkv(tmp_path_factory) -> Path:
-    return full_clip(tmp_path_factory.mktemp("clips") / "a.mkv")
-
-
-@pytest.fixture(scope="module")
-def mp4(tmp_path_factory) -> Path:
-    return full_clip(tmp_path_factory.mktemp("clips") / "a.mp4", subtitles="mov_text")
-
-
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
 @pytest.mark.parametrize("offset", ["0", "10"])
 def test_a_part_begins_at_zero_and_everything_in_it_keeps_its_place(tmp_path, ending, offset):

@@ -81,12 +81,13 @@ def run(
         keep_apart(todo, [plan.outputs for plan in plans])
     for errand, plan in zip(todo, plans, strict=True):
         _check_targets(errand, plan.outputs if no_clobber else ())
+    plan_of = dict(zip(todo, plans, strict=True))
     ensure_weights(plans[0], offline=offline, quiet=quiet)
 
     def work(errand: Errand) -> Result:
         with Progress(quiet=quiet, total=frames) as progress:
             result = run_plan(
-                plans[todo.index(errand)],
+                plan_of[errand],
                 name=name,
                 limit=frames,
                 report=errand.report,
