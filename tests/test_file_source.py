@@ -165,7 +165,7 @@ def test_a_source_restarted_before_its_first_frame_gives_all(tmp_path):
 
 
 def test_a_restarted_source_of_a_damaged_file_gives_the_same_pictures_where_it_is_whole(tmp_path):
-    """What a decoder makes up for damage lies in memory that it never wrote: that may differ until the next key frame."""
+    """What a decoder makes up for damage lies in memory it never wrote: it may differ until the next key frame."""
     clip = make_clip(tmp_path / "a.mkv", 60)
     with av.open(str(clip)) as box:
         second, last = [packet.pos for packet in box.demux(video=0) if packet.is_keyframe][1::4]
