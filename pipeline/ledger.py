@@ -8,16 +8,16 @@ Stages form a tree (`after`); a slot is free again when every leaf has let it go
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from pipeline.posts import GrantTo, Lease, Slot, StageRule, Verdict, tree
+from pipeline.fates import Fates
+from pipeline.posts import GrantTo, Lease, StageRule, Verdict
 
 __all__ = ["GrantTo", "Lease", "Ledger", "StageRule", "Verdict"]
 
 
-class Ledger:
+class Ledger(Fates):
     """The one place that knows who owns what. `limit`: accept so many frames and no more."""
 
     def __init__(
@@ -29,17 +29,11 @@ class Ledger:
         max_tries: int = 3,
         limit: int | None = None,
     ) -> None:
-        self.posts = tree(stages)
-        self.slots = [Slot() for _ in range(slots)]
-        self.free = list(range(slots - 1, -1, -1))
-        self.live: dict[int, int] = {}  # frame index -> slot
-        self.accepted = 0
+        super().__init__(stages, slots)
         self.limit = limit
         self.on_full = on_full
         self.max_tries = max_tries
         self.intake_open = True
-        self.fates: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
         self.stale = 0
         self._post_of: dict[int, int] = {}
 
@@ -58,12 +52,45 @@ class Ledger:
         if worker not in self._post_of:
             return []
         post = self.posts[self._post_of.pop(worker)]
-        leases = post.workers.pop(worker)
+        post.leaving.discard(worker)
         blanked = []
-        for at, lease in enumerate(leases):
-            if self._give_back(lease, blame=at == 0):
+        for at, lease in enumerate(post.workers.pop(worker)):
+            if lease.stuck:
+                self._free_at_last(lease)
+            elif self._give_back(lease, blame=at == 0):
                 blanked.append(lease.slot)
         return blanked
+
+    def leave(self, worker: int) -> None:
+        """It is granted nothing more; what it holds it may finish."""
+        if worker in self._post_of:
+            self.posts[self._post_of[worker]].leaving.add(worker)
+
+    def quarantine(self, worker: int) -> list[int]:
+        """It was killed and does not die (its driver never returns, say): it may write what it holds for ever.
+
+        Nobody else touches those slots until it is dead; their frames go out blank. Returns the slots made blank."""
+        if worker not in self._post_of:
+            return []
+        self.leave(worker)
+        blanked = []
+        for lease in self.held(worker):
+            if not lease.stuck and self._shut_in(lease):
+                blanked.append(lease.slot)
+        return blanked
+
+    # Stages that pause
+
+    def hold(self, stage: int) -> None:
+        """Grant this stage nothing until as many calls of `release` as there were of this."""
+        self.posts[stage].holds += 1
+
+    def release(self, stage: int) -> None:
+        self.posts[stage].holds -= 1
+
+    def at_rest(self, stage: int) -> bool:
+        """Whether nobody of this stage holds a frame."""
+        return not any(not lease.stuck for held in self.posts[stage].workers.values() for lease in held)
 
     # Frames move
 
@@ -94,7 +121,7 @@ class Ledger:
         given: list[GrantTo] = []
         for stage in range(len(self.posts) - 1, -1, -1):
             post = self.posts[stage]
-            if not post.workers or (stage and not post.ready):
+            if post.holds or not post.workers or (stage and not post.ready):
                 continue
             while (worker := post.idle()) is not None:
                 slot = self._next_free() if stage == 0 else self._next_ready(stage)
@@ -117,19 +144,9 @@ class Ledger:
     # What is true at every moment
 
     @property
-    def idle(self) -> bool:
-        """No frame is under way."""
-        return not self.live
-
-    @property
     def full(self) -> bool:
         """As many frames were accepted as were wanted."""
         return self.limit is not None and self.accepted >= self.limit
-
-    @property
-    def balanced(self) -> bool:
-        """Every accepted frame has exactly one fate or is under way."""
-        return self.accepted == sum(self.fates.values()) + len(self.live)
 
     def held(self, worker: int) -> list[Lease]:
         """The leases of a worker, oldest first."""
@@ -143,7 +160,8 @@ class Ledger:
         if stage is None or not 0 <= slot < len(self.slots):
             return None
         lease = self.slots[slot].leases.get(stage)
-        return lease if lease and lease.worker == worker and lease.generation == generation else None
+        known = lease and lease.worker == worker and lease.generation == generation and not lease.stuck
+        return lease if known else None
 
     def _end(self, lease: Lease) -> None:
         del self.slots[lease.slot].leases[lease.stage]
@@ -152,7 +170,7 @@ class Ledger:
     def _next_free(self) -> int | None:
         if not self.intake_open:
             return None
-        under_way = sum(map(len, self.posts[0].workers.values()))
+        under_way = sum(not lease.stuck for held in self.posts[0].workers.values() for lease in held)
         if self.limit is not None and self.accepted + under_way >= self.limit:
             return None
         if not self.free and self.on_full == "drop_oldest":
@@ -250,49 +268,23 @@ class Ledger:
         self._make_blank(lease.slot)
         return True
 
-    def _make_blank(self, number: int) -> None:
-        """Nobody can vouch for this frame: it goes straight to the sinks, as a blank."""
-        slot = self.slots[number]
-        slot.blank = True
-        for stage in sorted(slot.todo - slot.leases.keys()):
-            post = self.posts[stage]
-            if post.children:
-                slot.todo.discard(stage)
-                post.ready.pop(slot.index, None)
-            else:
-                post.ready[slot.index] = number
-        self._settle(number)
+    def _shut_in(self, lease: Lease) -> bool:
+        """Keep the slot of a worker that does not die from everybody; whether its frame is a blank from now on."""
+        lease.stuck = True
+        slot, post = self.slots[lease.slot], self.posts[lease.stage]
+        if lease.stage == 0:
+            self._release(lease.slot)
+            return False
+        if not post.children:
+            self._drop(lease.slot, lease.stage)
+            return False
+        slot.todo.discard(lease.stage)
+        was_blank = slot.blank
+        self._make_blank(lease.slot)
+        return not was_blank
 
-    def _unheld(self) -> list[int]:
-        """The slots of frames that only wait, oldest first."""
-        return [self.live[index] for index in sorted(self.live) if not self.slots[self.live[index]].leases]
-
-    def _drop_everywhere(self, number: int) -> None:
-        slot = self.slots[number]
-        while slot.todo:
-            self._drop(number, min(slot.todo))
-
-    def _drop(self, number: int, stage: int) -> None:
-        slot = self.slots[number]
-        for gone in self.posts[stage].below & slot.todo:
-            self.posts[gone].ready.pop(slot.index, None)
-            slot.todo.discard(gone)
-        slot.dropped_at = stage
-        self._settle(number)
-
-    def _settle(self, number: int) -> None:
-        """Write down the fate of a frame that no stage waits for any more, and free its slot."""
-        slot = self.slots[number]
-        if slot.todo or slot.leases:
-            return
-        if slot.shown:
-            self.fates["blanked" if slot.blank else "output"] += 1
-        else:
-            self.fates["dropped"] += 1
-            self.dropped[self.posts[slot.dropped_at].rule.name] += 1
-        del self.live[slot.index]
-        self._release(number)
-
-    def _release(self, number: int) -> None:
-        self.slots[number] = Slot(generation=self.slots[number].generation)
-        self.free.append(number)
+    def _free_at_last(self, lease: Lease) -> None:
+        del self.slots[lease.slot].leases[lease.stage]
+        if lease.slot in self.quarantined and not self.slots[lease.slot].leases:
+            self.quarantined.discard(lease.slot)
+            self.free.append(lease.slot)

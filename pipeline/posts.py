@@ -35,6 +35,7 @@ class Lease:
     slot: int
     generation: int
     alone: bool = False  # nothing is granted beside it
+    stuck: bool = False  # its holder was killed and does not die
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class Slot:
     todo: set[int] = field(default_factory=set)
     leases: dict[int, Lease] = field(default_factory=dict)  # by stage
 
+    @property
+    def held(self) -> bool:
+        """Whether somebody holds it who will let go."""
+        return any(not lease.stuck for lease in self.leases.values())
+
     def grant(self, number: int, stage: int, worker: int) -> GrantTo:
         """A lease of this slot, of the given number, to a worker."""
         self.generation = (self.generation + 1) % GENERATIONS
@@ -84,12 +90,19 @@ class Post:
     ready: dict[int, int] = field(default_factory=dict)  # frame index -> slot
     cursor: int = 0  # ordered stages: the next frame index to grant
     commits: int = 0
+    leaving: set[int] = field(default_factory=set)  # workers that are granted nothing more
+    holds: int = 0  # reasons for which nothing is granted at all
 
     def idle(self) -> int | None:
-        """The worker with the fewest leases, if it may have one more."""
-        worker = min(self.workers, key=lambda w: len(self.workers[w]))
+        """The worker with the fewest leases, if it may have one more. Only one that works alone is granted ahead: among
+        several, a frame must not wait for a busy one while another is idle."""
+        staying = [worker for worker in self.workers if worker not in self.leaving]
+        if not staying:
+            return None
+        worker = min(staying, key=lambda w: len(self.workers[w]))
         held = self.workers[worker]
-        return worker if len(held) < self.rule.credits and not any(lease.alone for lease in held) else None
+        most = self.rule.credits if len(staying) == 1 else 1
+        return worker if len(held) < most and not any(lease.alone for lease in held) else None
 
     def take(self, index: int) -> int:
         """Let a waiting frame go to a worker; its slot."""

@@ -23,6 +23,7 @@ class Proc:
     number: int
     stage: int
     alive: bool = True
+    undead: bool = False  # killed, and yet it goes on
     inbox: deque[GrantTo] = field(default_factory=deque)
     touching: GrantTo | None = None
     under_way: deque[Sent] = field(default_factory=deque)
@@ -45,6 +46,7 @@ class World:
     blames: Counter[int] = field(default_factory=Counter)
     shown: set[tuple[int, int]] = field(default_factory=set)  # (sink, pts)
     last: dict[int, int] = field(default_factory=dict)  # ordered stage -> index of its last commit
+    held: Counter[int] = field(default_factory=Counter)  # stage -> how often it is told to pause
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -60,19 +62,23 @@ class World:
 
     def spawn(self, stage: int) -> None:
         """A new incarnation, where the supervisor knows of no other or the stage may have several."""
-        known = len(self.ledger.posts[stage].workers)
-        if known < (1 if self.rules[stage].ordered else 3):
+        if len(self.staying(stage)) < (1 if self.rules[stage].ordered else 3):
             proc = Proc(next(self._numbers), stage)
             self.procs[proc.number] = proc
             self.ledger.joined(stage, proc.number)
+
+    def staying(self, stage: int) -> set[int]:
+        """Its workers that the supervisor counts on."""
+        post = self.ledger.posts[stage]
+        return set(post.workers) - post.leaving
 
     def staff(self) -> None:
         """Every stage has at least one worker; those that are over are forgotten."""
         for proc in list(self.procs.values()):
             if not (proc.alive or proc.under_way or self._is_known(proc)):
                 del self.procs[proc.number]
-        for stage, post in enumerate(self.ledger.posts):
-            if not post.workers:
+        for stage in range(len(self.ledger.posts)):
+            if not self.staying(stage):
                 self.spawn(stage)
 
     def _is_known(self, proc: Proc) -> bool:
@@ -129,6 +135,29 @@ class World:
             self.kill(proc)
         self._bury(proc)
 
+    def dismiss(self, proc: Proc) -> None:
+        """One worker fewer: it may finish what it holds, and ends when it has."""
+        if self._is_known(proc) and not self.rules[proc.stage].ordered:
+            self.ledger.leave(proc.number)
+            assert not self.ledger.slots or proc.number not in self.staying(proc.stage)
+
+    def shut_in(self, proc: Proc) -> None:
+        """A worker that was killed does not die: it goes on writing what it holds, and what it says counts no more."""
+        if proc.alive and not proc.undead and proc.stage not in self.sinks and self._is_known(proc):
+            proc.undead = True
+            self.blank |= {given.pts for given in proc.owes if proc.stage}
+            proc.owes.clear()
+            self.ledger.quarantine(proc.number)
+
+    def pause(self, stage: int) -> None:
+        self.held[stage] += 1
+        self.ledger.hold(stage)
+
+    def go_on(self, stage: int) -> None:
+        if self.held[stage]:
+            self.held[stage] -= 1
+            self.ledger.release(stage)
+
     def _bury(self, proc: Proc) -> None:
         if not self._is_known(proc):
             return
@@ -178,8 +207,11 @@ class World:
             self.shown.add((stage, pts))
 
     def grant(self) -> None:
+        staying = [self.staying(stage) for stage in range(len(self.rules))]
         for given in self.ledger.grants():
             proc = self.procs[given.worker]
+            assert given.worker in staying[given.stage], "a worker that leaves is given more"
+            assert not self.held[given.stage], "a stage that pauses is given a frame"
             proc.owes.append(given)
             if proc.alive:
                 proc.inbox.append(given)
@@ -191,8 +223,11 @@ class World:
     def _check_nobody_waits_in_vain(self) -> None:
         ledger = self.ledger
         for at, post in enumerate(ledger.posts):
-            held = min(post.workers.values(), key=len) if post.workers else []
-            if not post.workers or len(held) >= post.rule.credits or any(lease.alone for lease in held):
+            staying = self.staying(at)
+            if not staying or self.held[at]:
+                continue
+            held = min((post.workers[worker] for worker in staying), key=len)
+            if len(held) >= (post.rule.credits if len(staying) == 1 else 1) or any(lease.alone for lease in held):
                 continue
             if at == 0 and ledger.intake_open:
                 assert not ledger.free, "a slot is free and the source waits"
@@ -210,6 +245,9 @@ class World:
     def drain(self) -> None:
         """Everybody does what they ought to: the run must come to its end, and every frame to its fate."""
         self.ledger.close_intake()
+        for stage in range(len(self.rules)):
+            while self.held[stage]:
+                self.go_on(stage)
         for _ in range(5 + 2 * len(self.rules) * len(self.ledger.slots)):
             for proc in list(self.procs.values()):
                 self._finish(proc)
@@ -217,8 +255,13 @@ class World:
             self.grant()
             self.check()
         assert self.ledger.idle, "frames stay under way for ever"
-        assert sorted(self.ledger.free) == list(range(len(self.ledger.slots)))
+        free = {*self.ledger.free, *self.ledger.quarantined}
+        assert free == set(range(len(self.ledger.slots)))
         self._check_fates()
+        for proc in list(self.procs.values()):
+            self.kill(proc)
+            self.confirm(proc)
+        assert sorted(self.ledger.free) == list(range(len(self.ledger.slots))), "a slot stays in quarantine for ever"
 
     def _finish(self, proc: Proc) -> None:
         self.confirm(proc)

@@ -26,12 +26,13 @@ FORK = [
 
 def check_sums(ledger: Ledger) -> None:
     """What must hold at every moment."""
-    at_source = {lease.slot for leases in ledger.posts[0].workers.values() for lease in leases}
+    at_source = {lease.slot for leases in ledger.posts[0].workers.values() for lease in leases if not lease.stuck}
     under_way = set(ledger.live.values())
     assert ledger.balanced
     assert sum(ledger.dropped.values()) == ledger.fates["dropped"]
-    assert len(ledger.free) + len(under_way) + len(at_source) == len(ledger.slots), "a slot has leaked"
-    assert set(ledger.free) | under_way | at_source == set(range(len(ledger.slots)))
+    groups = (set(ledger.free), under_way, at_source, ledger.quarantined)
+    assert sum(map(len, groups)) == len(ledger.slots) == len(set().union(*groups)), "a slot has leaked"
+    assert len(ledger.free) == len(set(ledger.free))
 
 
 class Play:

@@ -83,6 +83,21 @@ class LedgerMachine(RuleBasedStateMachine):
     def one_more_worker(self, pick: int) -> None:
         self.world.spawn(pick % len(self.world.rules))
 
+    @rule(pick=PICK)
+    def one_worker_fewer(self, pick: int) -> None:
+        for proc in self.some(pick):
+            self.world.dismiss(proc)
+
+    @rule(pick=PICK)
+    def one_cannot_be_killed(self, pick: int) -> None:
+        for proc in self.some(pick, lambda proc: proc.alive and proc.owes):
+            self.world.shut_in(proc)
+
+    @rule(pick=PICK, on=st.booleans())
+    def a_stage_pauses_or_goes_on(self, pick: int, on: bool) -> None:
+        stage = pick % len(self.world.rules)
+        self.world.go_on(stage) if on else self.world.pause(stage)
+
     @rule(pick=PICK, heard=st.booleans())
     def fail_or_reject(self, pick: int, heard: bool) -> None:
         for proc in self.some(pick, lambda proc: proc.touching and proc.stage not in self.world.sinks):
@@ -208,7 +223,39 @@ class ShowsFailedFrames(Ledger):
         self._pass_on(number, stage)
 
 
+class GrantsToThoseWhoLeave(Ledger):
+    def leave(self, worker: int) -> None:
+        """Forgotten at once."""
+
+
+class FreesWhatTheUndeadHold(Ledger):
+    def _release(self, number: int) -> None:
+        self.slots[number].leases = {}
+        super()._release(number)
+
+
+class HearsTheUndead(Ledger):
+    def _lease(self, worker: int, slot: int, generation: int) -> Lease | None:
+        lease = self.slots[slot].leases.get(self._post_of.get(worker, -1)) if 0 <= slot < len(self.slots) else None
+        return lease if lease and lease.worker == worker and lease.generation == generation else None
+
+
+class KeepsTheSlotsOfTheUndeadForEver(Ledger):
+    def _free_at_last(self, lease: Lease) -> None:
+        """Forgotten."""
+
+
+class NeverGoesOnAfterAPause(Ledger):
+    def release(self, stage: int) -> None:
+        """Forgotten."""
+
+
 MUTANTS = [
+    GrantsToThoseWhoLeave,
+    FreesWhatTheUndeadHold,
+    HearsTheUndead,
+    KeepsTheSlotsOfTheUndeadForEver,
+    NeverGoesOnAfterAPause,
     NoGenerationCheck,
     NoIncarnationCheck,
     LosesTheLeasesOfTheDead,
