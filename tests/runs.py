@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,13 @@ class Ended:
 
 
 class Run:
-    """`cleanplate run` with a configuration of toy stages, its state in a folder of its own."""
+    """`cleanplate run` with a configuration of toy stages, its state in a folder of its own.
 
-    def __init__(self, folder: Path, config: dict[str, Any] | str, *args: str, fault: str = "") -> None:
+    `under`: a command that runs it, such as `setsid` or `strace`."""
+
+    def __init__(
+        self, folder: Path, config: dict[str, Any] | str, *args: str, fault: str = "", under: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.output = folder / "out.txt"
         self._report = folder / "report.json"
@@ -46,7 +51,7 @@ class Run:
         environment |= {"CLEANPLATE_TEST": "1", "CLEANPLATE_FAULT": fault} if fault else {}
         with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:
             self.process = subprocess.Popen(
-                [*COMMAND, "run", config, "--report", str(self._report), *args],
+                [*under, *COMMAND, "run", config, "--report", str(self._report), *args],
                 cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
             )  # fmt: skip
 
