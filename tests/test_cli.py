@@ -121,6 +121,7 @@ def test_quiet_says_nothing_and_the_summary_is_readable(tmp_path: Path) -> None:
     assert "invert" in text
 
 
+@pytest.mark.fault("B10")
 def test_a_report_that_could_not_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
     ended = Run(tmp_path, toy(tmp_path), "--report", str(tmp_path / "nowhere" / "r.json")).end()
     assert ended.code == 2

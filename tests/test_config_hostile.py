@@ -21,6 +21,7 @@ from tests.test_config import TOY, refusal
 INVERT = 'tests.toys:Invert"}'
 
 
+@pytest.mark.fault("F1", "F4")
 @pytest.mark.parametrize(
     "text",
     [
@@ -49,6 +50,7 @@ def test_yaml_that_python_would_choke_on_is_refused(tmp_path: Path, text: str) -
     assert refusal(tmp_path, text).startswith("p.yaml")
 
 
+@pytest.mark.fault("F1")
 @pytest.mark.parametrize(
     "text", ["a: [" + "1," * 32000 + "]", "a: " + "[" * 60000, "a: " + "{b: " * 15000, "- " * 30000]
 )
@@ -74,6 +76,7 @@ def test_no_name_in_a_file_can_break_the_line_or_colour_the_terminal(tmp_path: P
     assert refusal(tmp_path, text).isprintable()
 
 
+@pytest.mark.fault("F2", "F3")
 @pytest.mark.parametrize(
     ("change", "key"),
     [
@@ -98,6 +101,7 @@ def test_a_value_of_the_wrong_kind_names_its_key(tmp_path: Path, change: str, ke
     assert key in refusal(tmp_path, TOY.replace(INVERT, f'tests.toys:Invert", {change}}}'))
 
 
+@pytest.mark.fault("F2", "F3")
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
@@ -130,6 +134,7 @@ def test_an_override_of_a_file_without_proper_stages_is_refused_in_words(tmp_pat
     refusal(tmp_path, f"name: toy\nstages: {stages}\n", "invert.sleep=1")
 
 
+@pytest.mark.fault("F4")
 @pytest.mark.parametrize(
     "value",
     [
@@ -177,6 +182,7 @@ def test_a_required_field_of_a_reserved_name_is_called_reserved_not_missing(
     assert "['restart'] are reserved" in refusal(tmp_path, TOY.replace("tests.toys:Invert", "required_toy:Bad"))
 
 
+@pytest.mark.fault("F3")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -201,6 +207,7 @@ WORDS = ["name: toy\n", "stages:\n", "  - ", "uses: tests.toys:Invert", "with: "
 PIECES = st.sampled_from([*SYNTAX.split(), *WORDS, ": ", "\n", "  ", "\t", "\x00", "\ufeff", "\\n", "!!int "])
 
 
+@pytest.mark.fault("F1", "F2")
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(st.one_of(st.lists(PIECES, max_size=25).map("".join), st.text(max_size=80)), st.booleans())
 def test_whatever_stands_in_a_file_or_an_override_it_loads_or_is_refused_in_one_line(

@@ -47,6 +47,7 @@ def test_nothing_to_receive_is_none_at_once(server: ControlServer) -> None:
     assert server.receive() is None
 
 
+@pytest.mark.fault("H3")
 def test_the_socket_is_private_and_goes_with_the_server(tmp_path: Path) -> None:
     made = ControlServer(tmp_path)
     path = tmp_path / "control"
@@ -55,6 +56,7 @@ def test_the_socket_is_private_and_goes_with_the_server(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.fault("H1")
 def test_a_message_above_the_limit_closes_its_sender_and_harms_nobody_else(server: ControlServer) -> None:
     context = zmq.Context()
     bully = context.socket(zmq.DEALER)
@@ -71,6 +73,7 @@ def test_a_message_above_the_limit_closes_its_sender_and_harms_nobody_else(serve
     context.term()
 
 
+@pytest.mark.fault("H4")
 def test_a_second_socket_with_a_workers_identity_takes_nothing_over(server: ControlServer) -> None:
     first = ControlClient(server.endpoint, b"seg-0-abc")
     first.send(Hello(pid=1))
@@ -86,6 +89,7 @@ def test_a_second_socket_with_a_workers_identity_takes_nothing_over(server: Cont
     thief.close()
 
 
+@pytest.mark.fault("H2")
 def test_every_part_but_the_last_of_a_strange_message_is_ignored(server: ControlServer) -> None:
     context = zmq.Context()
     odd = context.socket(zmq.DEALER)
@@ -115,6 +119,7 @@ def test_sending_never_blocks_even_when_the_other_side_reads_nothing(server: Con
     client.close()
 
 
+@pytest.mark.fault("H5")
 def test_a_message_of_a_worker_that_is_gone_is_not_taken_for_its_successors(server: ControlServer) -> None:
     """Its last words may come late: they bear its own identity, which nobody has after it."""
     first = ControlClient(server.endpoint, new_identity("seg", 0))
@@ -127,6 +132,7 @@ def test_a_message_of_a_worker_that_is_gone_is_not_taken_for_its_successors(serv
     second.close()
 
 
+@pytest.mark.fault("H4")
 def test_identities_are_new_each_time_and_long() -> None:
     made = {new_identity("seg", 0) for _ in range(1000)}
     assert len(made) == 1000

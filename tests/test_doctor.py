@@ -99,6 +99,7 @@ def test_a_checkout_that_is_not_installed_is_read_from_its_project_file(monkeypa
     assert any(line.startswith("numpy") for line in checkup.requirements())
 
 
+@pytest.mark.fault("B6")
 def test_a_run_that_it_cannot_hold_in_memory_fails(monkeypatch):
     monkeypatch.setattr(ring, "available_memory", lambda: 1 << 20)
     (finding,) = machine.ring()
@@ -229,6 +230,7 @@ def test_a_machine_without_a_driver_is_not_asked_through_torch(monkeypatch, tmp_
     assert finding.verdict == "WARN"
 
 
+@pytest.mark.fault("B7")
 def test_narrow_limits_are_told_with_the_command_that_widens_them(monkeypatch):
     narrow = {resource.RLIMIT_NOFILE: 64, resource.RLIMIT_FSIZE: 1 << 30, resource.RLIMIT_AS: resource.RLIM_INFINITY}
     monkeypatch.setattr(resource, "getrlimit", lambda limit: (narrow[limit], resource.RLIM_INFINITY))

@@ -120,6 +120,7 @@ def test_an_output_that_the_file_names_stays_where_none_is_given(tmp_path: Path)
     assert stages[-1]["with"]["output"] == "out.txt"
 
 
+@pytest.mark.fault("F5")
 def test_no_password_is_shown(tmp_path: Path) -> None:
     secret = TOY.replace("out.txt", "'rtsp://me:hunter2@host/live?token=abc'")
     text = effective(plan_of(tmp_path, secret))

@@ -66,6 +66,7 @@ def test_odd_sizes_and_pixel_shapes_are_kept(tmp_path, ending):
 # Refusals
 
 
+@pytest.mark.fault("B10")
 def test_what_could_not_be_finished_is_refused_before_work_begins(tmp_path):
     clip = make_clip(tmp_path / "in.mp4", 3)
     (tmp_path / "link.mp4").symlink_to(clip)
@@ -90,6 +91,7 @@ def test_what_could_not_be_finished_is_refused_before_work_begins(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["folder.mp4", "in.mp4", "link.mp4"]
 
 
+@pytest.mark.fault("B3")
 def test_a_full_disk_is_an_error_with_path_and_reason(tmp_path):
     output = tmp_path / "o.mkv"
     sink = opened(output, codec="ffv1")
@@ -104,6 +106,7 @@ def test_a_full_disk_is_an_error_with_path_and_reason(tmp_path):
     assert count_packets(str(part_of(output)), lambda: None) >= 2
 
 
+@pytest.mark.fault("B3", "B4")
 def test_a_disk_that_fills_up_while_finishing_keeps_the_part(tmp_path):
     output = tmp_path / "o.mkv"
     sink = opened(output)

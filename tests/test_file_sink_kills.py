@@ -170,6 +170,7 @@ def test_without_a_frame_nothing_is_left(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.fault("B4")
 def test_an_earlier_output_stays_until_the_new_one_is_whole(tmp_path):
     output = tmp_path / "o.mp4"
     output.write_bytes(b"the old one")

@@ -56,11 +56,13 @@ def test_a_name_that_would_colour_the_terminal_is_listed_harmlessly() -> None:
     assert shown[1].endswith(r"a\x1b[31m.mp4 -> b\n.mp4")
 
 
+@pytest.mark.fault("F7", "F9")
 def test_a_second_run_of_the_same_configuration_gets_a_number() -> None:
     with claim("toy", "", [], None, "") as (first, _), claim("toy", "", [], None, "") as (second, _):
         assert (first.name, second.name) == ("toy", "toy-2")
 
 
+@pytest.mark.fault("F9")
 def test_an_exact_name_in_use_is_refused_and_a_free_one_is_not() -> None:
     with claim("toy", "", [], "mine", ""):
         with pytest.raises(ConfigError, match="--name mine"), claim("toy", "", [], "mine", ""):
@@ -69,6 +71,7 @@ def test_an_exact_name_in_use_is_refused_and_a_free_one_is_not() -> None:
             assert instance.name == "other"
 
 
+@pytest.mark.fault("F9")
 def test_the_same_output_under_another_spelling_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     same = str(tmp_path / "a" / ".." / "out.mp4")
@@ -80,6 +83,7 @@ def test_the_same_output_under_another_spelling_is_refused(tmp_path: Path) -> No
         pass
 
 
+@pytest.mark.fault("F9")
 def test_a_killed_run_frees_its_name_and_output_and_is_swept(tmp_path: Path, state: Path) -> None:
     child = holder(tmp_path)
     assert is_locked(lock_of("mine"))

@@ -14,6 +14,7 @@ def live(*middle: str, slots: int = 4, ordered: tuple[str, ...] = (), **options:
     return Play(line(*middle, ordered=ordered), slots, on_full="drop_oldest", **options)
 
 
+@pytest.mark.fault("B1")
 def test_an_idle_worker_gets_the_newest_frame_and_the_older_ones_are_free() -> None:
     play = live("a", slots=5)
     play.bring(1)
@@ -24,6 +25,7 @@ def test_an_idle_worker_gets_the_newest_frame_and_the_older_ones_are_free() -> N
     assert play.ledger.dropped == {"a": 2}
 
 
+@pytest.mark.fault("B1")
 def test_a_live_source_never_waits_while_any_frame_only_waits() -> None:
     play = live("a", slots=3)
     play.bring(20)

@@ -95,6 +95,7 @@ def test_what_a_library_writes_past_python_is_taken_down_and_still_reaches_the_t
     assert ended.stderr.splitlines().count("moov atom not found") == 1
 
 
+@pytest.mark.fault("F5")
 def test_passwords_are_in_no_file_and_not_on_the_terminal(tmp_path: Path, state: Path) -> None:
     says = "401 for rtsp://me:hunt%65r2@host/ (hunter2)"
     config = toy(tmp_path, chatty(says=says))
@@ -141,6 +142,7 @@ def test_files_and_folder_are_the_users_alone(tmp_path: Path, state: Path) -> No
     assert [path.stat().st_mode & 0o777 for path in (state / "logs").iterdir()] == [0o600]
 
 
+@pytest.mark.fault("B10")
 def test_a_run_whose_log_cannot_be_opened_goes_on_and_says_so(tmp_path: Path, state: Path) -> None:
     state.mkdir(mode=0o700)
     (state / "logs").write_text("in the way")
@@ -316,6 +318,7 @@ class Disk:
         pass
 
 
+@pytest.mark.fault("B1")
 def test_a_disk_that_hangs_makes_neither_the_supervisor_nor_a_worker_wait_nor_memory_grow() -> None:
     hanging = threading.Event()
     disk = Disk(lambda _: hanging.wait(60) and None)
@@ -340,6 +343,7 @@ def test_a_disk_that_hangs_makes_neither_the_supervisor_nor_a_worker_wait_nor_me
     log._unmake()
 
 
+@pytest.mark.fault("B2")
 def test_a_full_disk_loses_what_does_not_fit_and_nothing_else() -> None:
     def full(number: int) -> None:
         if 3 <= number <= 5:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipeline.masking import masked, secrets_of
 
 
+@pytest.mark.fault("F5")
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -32,6 +33,7 @@ def test_only_the_secret_part_is_hidden(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
+@pytest.mark.fault("F5")
 @given(st.text(st.characters(exclude_categories=("Z", "C")), min_size=4).filter(lambda word: not word.isdecimal()))
 def test_no_password_however_odd_stays_in_its_url(password: str) -> None:
     password = f"<{password}>"

@@ -85,12 +85,14 @@ def test_commits_survive_the_whole_range_of_their_fields(
     assert len(commit.pack()) < 64
 
 
+@pytest.mark.fault("H2")
 @given(st.binary(max_size=200))
 def test_garbage_is_refused_and_nothing_else_happens(data: bytes) -> None:
     with contextlib.suppress(ProtocolError):
         assert unpack(data) is not None
 
 
+@pytest.mark.fault("H2")
 @pytest.mark.parametrize(
     "data",
     [b"", b"\x01", b"\x02" + b"\xff" * 5, b"{}", b'{"type":"hello"}', b'{"type":"hello","pid":"x"}',
@@ -111,6 +113,7 @@ def nearly(message: object) -> st.SearchStrategy[bytes]:
     return edit.map(lambda e: packed[: e[0]] + e[2] + packed[e[0] + e[1] :])
 
 
+@pytest.mark.fault("H2")
 @given(st.sampled_from([*SENTENCES, Grant(1, 2, 3, 4, 5), Commit(1, 2, Verdict.DONE)]).flatmap(nearly))
 def test_a_damaged_message_is_refused_or_is_another_whole_one(data: bytes) -> None:
     with contextlib.suppress(ProtocolError):
@@ -123,6 +126,7 @@ def test_an_option_without_bounds_reaches_the_worker_as_it_was_written() -> None
     assert unpack(start.pack()) == start
 
 
+@pytest.mark.fault("H2")
 def test_an_unknown_verdict_is_refused() -> None:
     packed = bytearray(Commit(1, 1, Verdict.DONE).pack())
     packed[1] = 99

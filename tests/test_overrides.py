@@ -62,6 +62,7 @@ def test_a_stage_whose_name_begins_like_another_is_told_from_it(tmp_path: Path) 
     assert [built.on_error for built in plan.stages] == ["blank", "blank", "stop", "blank"]
 
 
+@pytest.mark.fault("F5")
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

@@ -68,6 +68,7 @@ def test_the_size_is_sealed() -> None:
     ring.close()
 
 
+@pytest.mark.fault("B5")
 def test_every_page_is_reserved_at_the_start() -> None:
     ring = ring_of("image")
     fd = ring.lend("image", writable=True)
@@ -76,6 +77,7 @@ def test_every_page_is_reserved_at_the_start() -> None:
     ring.close()
 
 
+@pytest.mark.fault("B5", "B6")
 def test_memory_that_is_not_there_is_refused_in_words_and_nothing_is_kept() -> None:
     before = set(os.listdir("/proc/self/fd"))
     small = plane_region(STANDARD_PLANES["mask"], SPEC, 2)
@@ -85,11 +87,13 @@ def test_memory_that_is_not_there_is_refused_in_words_and_nothing_is_kept() -> N
     assert set(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.fault("B5")
 def test_a_size_that_overflows_64_bits_is_not_taken_for_a_small_one() -> None:
     with pytest.raises(RingError, match="'plate/sums'"):
         FrameRing.create([memory_region("plate/sums", (1 << 40, 1 << 40), "|u1")])
 
 
+@pytest.mark.fault("B6")
 def test_memory_that_the_kernel_refuses_is_named_with_its_size() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -90,6 +90,7 @@ def test_a_stage_that_cannot_be_set_up_is_not_tried_again(tmp_path: Path) -> Non
     assert "invert: told not to set up" in ended.stderr
 
 
+@pytest.mark.fault("B2")
 def test_a_sink_that_cannot_write_ends_the_run_with_its_reason(tmp_path: Path) -> None:
     ended = Run(tmp_path, toy(tmp_path), "--set", "output.full_at=9").end()
     assert ended.code == 4
@@ -98,6 +99,7 @@ def test_a_sink_that_cannot_write_ends_the_run_with_its_reason(tmp_path: Path) -
     assert frames["accepted"] == frames["output"] + frames["blanked"] + sum(frames["dropped"].values())
 
 
+@pytest.mark.fault("B1")
 def test_a_live_source_never_waits_and_what_is_dropped_is_counted(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path, {**INVERT, "with": {"sleep": 0.02}}, source="LiveNumbers"))
     ended = run.end()

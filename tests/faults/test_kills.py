@@ -97,6 +97,7 @@ def test_the_name_and_output_of_a_killed_run_are_free_again(tmp_path: Path) -> N
     assert again.code == 0, again.stderr
 
 
+@pytest.mark.fault("F7", "F9")
 def test_a_second_run_on_the_same_output_or_name_is_refused(tmp_path: Path) -> None:
     first = Run(tmp_path, toy(tmp_path), "--set", "ingest.count=1000000", "--name", "mine")
     wait_until(lambda: first.output.exists() and first.output.stat().st_size > 100)
