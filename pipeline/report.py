@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import secrets
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,12 @@ def _cpu_model() -> str:
 
 
 def write_atomically(path: Path, content: dict[str, Any]) -> None:
-    """Replace the file by this JSON, or leave it as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    temporary.replace(path)
+    """Replace the file by this JSON, or leave it as it was. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with temporary.open("x") as file:
+            file.write(json.dumps(content, indent=1) + "\n")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
