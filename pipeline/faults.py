@@ -2,6 +2,7 @@
 
 `CLEANPLATE_FAULT="segmentation:before_commit:17=kill"` acts at that point of that stage for frame 17 (`*`: any frame);
 what can happen: `kill`, `stop`, `raise`; with `@PATH` behind it once only (that file is made to remember it).
+The point `opcode` is any bytecode (see opcodes.py).
 It is obeyed only while `CLEANPLATE_TEST=1` is set as well.
 """
 
@@ -10,8 +11,11 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from pipeline.config import fault_text
+from pipeline.opcodes import Counter, Killer, Tracer
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,10 @@ class FaultPlan:
         return cls(stage, point, frame, deed, memory)
 
     def reached(self, stage: str, point: str, index: int) -> None:
+        if self.point == "opcode":
+            if (stage, point) == (self.stage, "committed"):
+                _tracer(self.frame, self.deed, self.memory).committed()
+            return
         if (stage, point) != (self.stage, self.point) or self.frame not in ("*", str(index)):
             return
         if self.memory:
@@ -46,6 +54,12 @@ class FaultPlan:
                 signal.raise_signal(signal.SIGSTOP)
             case "raise":
                 raise RuntimeError(f"a fault that a test asked for at {point} of frame {index}")
+
+
+@cache
+def _tracer(wanted: str, deed: str, memory: str) -> Tracer:
+    path = Path(memory)
+    return Tracer(Killer(wanted, path) if deed == "kill" else Counter(path))
 
 
 _TEXT = fault_text()
