@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from pipeline.config import Plan
@@ -12,6 +13,8 @@ from pipeline.runlog import RunLog
 
 MOST_NOTES = 100
 MOST_FAULTS = 20
+MOST_CHANGES = 200
+RECENT = 500  # frames
 
 
 class Books:
@@ -24,12 +27,14 @@ class Books:
         self.notes: list[str] = []
         self.faults: list[str] = []
         self.deaths: list[str] = []
+        self.changes: list[dict[str, Any]] = []
         self.models: list[dict[str, str]] = []
         self.facts: dict[str, dict[str, Any]] = {name: {} for name in self.names if name in self.leaves}
         self.foreign = 0  # messages from nobody that works here
         self.log = log
         self._ready_at = [0.0] * plan.slots
         self._born_at = [0.0] * plan.slots
+        self._latencies: deque[float] = deque(maxlen=RECENT)
 
     def say(self, text: str) -> None:
         """Tell the user something, once."""
@@ -57,8 +62,21 @@ class Books:
             self._born_at[commit.slot] = now
             self.meter.first_in = self.meter.first_in or now - busy
         elif self.names[lease.stage] in self.leaves:
-            self.meter.latency.add(now - self._born_at[commit.slot])
+            latency = now - self._born_at[commit.slot]
+            self.meter.latency.add(latency)
+            self._latencies.append(latency)
             self.meter.last_out = now
+
+    def recent_latency_ms(self) -> dict[str, float]:
+        """From in to out, over the last frames."""
+        found = sorted(self._latencies) or [0.0]
+        return {f"p{p}": round(1000 * found[(len(found) - 1) * p // 100], 3) for p in (50, 95, 99)}
+
+    def changed(self, frame: int, stage: str, what: str, before: Any, after: Any) -> None:
+        """The user, or a rule of his, has changed something in mid-run, when so many frames had been accepted."""
+        self.log.event("changed", f"{what}: {before} -> {after}, at frame {frame}", stage)
+        if len(self.changes) < MOST_CHANGES:
+            self.changes.append({"frame": frame, "stage": stage, "what": what, "from": before, "to": after})
 
     def ready_again(self, slot: int, now: float) -> None:
         self._ready_at[slot] = now

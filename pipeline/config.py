@@ -1,16 +1,14 @@
-"""PipelineConfig: a pipeline as its user writes it, strict and frozen; and the only reader of environment variables."""
+"""Reads, overrides and checks a pipeline's configuration; and is the only reader of environment variables."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from pipeline.errors import ConfigError
 from pipeline.frame import STANDARD_PLANES
@@ -18,88 +16,12 @@ from pipeline.importer import load_class
 from pipeline.masking import masked
 from pipeline.messages import as_unicode
 from pipeline.overrides import PREFIX, Overrides
+from pipeline.plan import NAME, BuiltStage, PipelineConfig, Plan, RestartPolicy, StageConfig
 from pipeline.reading import close_match, culprit, explain, read_yaml
 from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
 
+__all__ = ["NAME", "BuiltStage", "PipelineConfig", "Plan", "RestartPolicy", "StageConfig", "load_config"]
 MAX_OPTIONS = 30_000  # bytes of one stage, so that they fit into a message
-OnError = Literal["blank", "stop"]
-NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"  # of a pipeline, and of a run
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RestartPolicy(_Strict):
-    """How often a stage may die before it has done anything, until the run is given up."""
-
-    max_restarts: int = Field(default=3, ge=0, strict=True, description="deaths before a first frame that are forgiven")
-    within_s: float = Field(default=60.0, gt=0, description="seconds over which they are counted")
-
-
-class StageConfig(_Strict):
-    """One step of a pipeline: the class that does it, and that class's own fields under `with`."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
-    uses: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="module:Class")
-    options: dict[str, Any] = Field(default_factory=dict, alias="with")
-    workers: int = Field(default=1, ge=1, le=64, strict=True)
-    after: str | None = Field(default=None, description="the stage it follows; the one above by default")
-    restart: RestartPolicy = RestartPolicy()
-    on_error: OnError | None = Field(default=None, description="overrides the pipeline's own")
-
-
-class PipelineConfig(_Strict):
-    """A pipeline: its stages in order, and what holds for all of them."""
-
-    name: str = Field(pattern=NAME)
-    stages: tuple[StageConfig, ...] = Field(min_length=2, max_length=32)
-    slots: int | None = Field(
-        default=None, ge=2, le=1024, strict=True, description="frames under way; chosen by default"
-    )
-    on_full: Literal["block", "drop_oldest"] | None = Field(
-        default=None, description="block for files, drop_oldest for live sources by default"
-    )
-    max_tries: int = Field(default=3, ge=1, strict=True, description="deaths over one frame until it goes out blank")
-    on_error: OnError = Field(default="blank", description="what becomes of a frame whose stage raised")
-
-
-@dataclass(frozen=True)
-class BuiltStage:
-    """A stage whose class is found and whose fields are valid."""
-
-    name: str
-    uses: str
-    options: Mapping[str, Any]
-    stage: Stage
-    config: StageConfig
-    after: str | None
-    on_error: OnError
-
-    @property
-    def credits(self) -> int:
-        """Frames a worker may have granted: the next one while it works, where that cannot hold up another worker.
-
-        A stage with lasting memory has one: its two buffers are told apart by its commits."""
-        return 1 if self.stage.lasting or self.config.workers > 1 else 2
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A valid pipeline, ready to run."""
-
-    config: PipelineConfig
-    stages: tuple[BuiltStage, ...]
-    on_full: Literal["block", "drop_oldest"]
-    slots: int
-
-    @property
-    def outputs(self) -> list[str]:
-        """Where its sinks put their results."""
-        return [str(built.options["output"]) for built in self.stages if built.options.get("output")]
-
-    def credits(self, stage: BuiltStage) -> int:
-        return 1 if self.on_full == "drop_oldest" else stage.credits
 
 
 def load_config(
@@ -181,7 +103,7 @@ def _build(
     if len(json.dumps(options, default=str)) > MAX_OPTIONS:
         raise ConfigError(f"{where}: more than {MAX_OPTIONS} bytes of options; put long lists into a file")
     after = None if at == 0 else stage.after or config.stages[at - 1].name
-    _check_place(where, made, first=at == 0, leaf=leaf, workers=stage.workers)
+    _check_place(where, made, first=at == 0, leaf=leaf, several=_several(stage))
     uses = f"{cls.__module__}:{cls.__qualname__}"
     return BuiltStage(stage.name, uses, options, made, stage, after, stage.on_error or config.on_error)
 
@@ -198,13 +120,20 @@ def _target(config: PipelineConfig, stage: StageConfig, wanted: str | None) -> s
     return f"{path.parent / stem}-{stage.name}{suffix}"
 
 
-def _check_place(where: str, stage: Stage, *, first: bool, leaf: bool, workers: int) -> None:
+def _several(stage: StageConfig) -> str:
+    """What gives a stage more than one worker; empty where nothing does."""
+    if stage.autoscale and stage.autoscale.max > 1:
+        return f"autoscale.max: {stage.autoscale.max}"
+    return f"workers: {stage.workers}" if stage.workers > 1 else ""
+
+
+def _check_place(where: str, stage: Stage, *, first: bool, leaf: bool, several: str) -> None:
     if isinstance(stage, Source) != first:
         raise ConfigError(f"{where}: a pipeline has one source, and it stands first")
     if isinstance(stage, Sink) != leaf:
         raise ConfigError(f"{where}: every branch ends in a sink, and nothing follows a sink")
-    if stage.stateful and workers > 1:
-        raise ConfigError(f"{where}.workers: {workers = }, but this stage keeps state: it has one worker")
+    if stage.stateful and several:
+        raise ConfigError(f"{where}.{several}, but this stage keeps state: it has one worker")
     if stage.lasting and not stage.stateful:
         raise ConfigError(f"{where}: lasting memory is for stages that say `stateful`")
 
@@ -231,9 +160,9 @@ def _check_flow(label: str, stages: Sequence[BuiltStage]) -> None:
 
 def _slots(label: str, config: PipelineConfig, stages: Sequence[BuiltStage]) -> int:
     """One frame in the hands of each worker, one more ready for it, and one to spare."""
-    least = sum(built.config.workers for built in stages) + 1
+    least = sum(built.workers for built in stages) + 1
     if config.slots is None:
-        return sum(max(built.credits, built.config.workers) for built in stages) + 2
+        return sum(max(built.credits, built.most_workers) for built in stages) + 2
     if config.slots < least:
         raise ConfigError(f"{label}: slots = {config.slots}, but one for each worker and one more make {least}")
     return config.slots

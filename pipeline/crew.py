@@ -17,9 +17,11 @@ from pipeline.lifeline import Orders
 from pipeline.process import Process
 from pipeline.runlog import RunLog
 
-State = Literal["born", "setup", "ready", "draining", "done"]
+State = Literal["born", "waiting", "setup", "ready", "draining", "leaving", "stopping", "done", "undead"]
+OVER = frozenset({"leaving", "stopping", "done", "undead"})  # nobody takes its place
 BIRTH_DEADLINE = 60.0
 DRAIN_DEADLINE = 60.0
+STOP_DEADLINE = 5.0
 
 
 @dataclass
@@ -36,16 +38,22 @@ class Member:
     deadline: float = BIRTH_DEADLINE
     commits: int = 0
     retrying: bool = False  # the frame it works on has killed another one before
+    revision: int = 0  # of its stage's live settings
     granted_at: float = 0.0  # set while it works on a frame that it had to wait for
     last_fault: str = ""
-    setup_fault: bool = False
-    killed: bool = False
+    killed: bool = False  # for its silence
+    doomed_at: float | None = None  # since when it has been seen alive after SIGKILL
 
     def patience(self, setup_deadline: float) -> float:
         """Seconds for which it may be silent now."""
-        if self.state == "setup":
-            return setup_deadline
-        return DRAIN_DEADLINE if self.state == "draining" else self.deadline
+        match self.state:
+            case "setup":
+                return setup_deadline
+            case "draining" | "leaving":
+                return DRAIN_DEADLINE
+            case "stopping":
+                return STOP_DEADLINE
+        return self.deadline
 
 
 @dataclass
@@ -82,12 +90,13 @@ class Crew:
         self._numbers = itertools.count(1)
         self._budgets = [Budget(stage.config.restart) for stage in stages]
         self._due: list[tuple[float, int, int]] = []
+        self.wanted = [built.workers for built in stages]  # workers of each stage
 
     def start(self, stage: int, number: int, now: float) -> Member:
         """Start one worker. Call from the main thread."""
         built = self.stages[stage]
         identity = new_identity(built.name, number)
-        threads = max(1, cores() // built.config.workers) if built.stage.heavy else 1
+        threads = max(1, cores() // self.wanted[stage]) if built.stage.heavy else 1
         orders = Orders(self._endpoint, identity.decode(), built.name, number, os.getpid())
         with self._log.ear(self._name(stage, number)) as stderr:
             process = Process(orders, worker_environment(threads), stderr)
@@ -122,6 +131,15 @@ class Crew:
         self._log.event("restart", f"in {delay:.2f} s", self._name(member.stage, member.number))
         return True
 
+    def scale(self, stage: int, workers: int, now: float) -> list[Member]:
+        """So many workers from now on: those that are missing are due, those too many (still at work) are returned."""
+        self.wanted[stage] = workers
+        self._due = [entry for entry in self._due if entry[1] != stage or entry[2] < workers]
+        staying = [member for member in self.of(stage) if member.state not in OVER]
+        known = {member.number for member in staying} | {number for _, at, number in self._due if at == stage}
+        self._due += [(now, stage, number) for number in range(workers) if number not in known]
+        return [member for member in staying if member.number >= workers]
+
     def restart_due(self, now: float) -> Iterator[Member]:
         """Start those whose time has come. Raises RunError."""
         due = [entry for entry in self._due if entry[0] <= now]
@@ -141,7 +159,7 @@ class Crew:
             member
             for member in self.members.values()
             if not member.killed
-            and member.state != "done"
+            and member.state not in ("done", "undead")
             and now - member.heard > member.patience(self.stages[member.stage].stage.setup_deadline)
         ]
 

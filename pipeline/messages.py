@@ -159,6 +159,24 @@ class Fault(Message):
     usage: bool = False  # the user can mend it: no traceback needed
 
 
+class Set(Message):
+    """Sent by the supervisor: these live fields have new values from the next frame on. Changed follows."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    type: Literal["set"] = "set"
+    revision: int
+    values: dict[str, Any]
+
+
+class Changed(Message):
+    """Sent by a worker that has taken over the new values, or (with an error) kept the old ones. Nothing follows."""
+
+    type: Literal["changed"] = "changed"
+    revision: int
+    error: str = ""
+
+
 class Drain(Message):
     """Sent by the supervisor: a source brings no more, a sink completes its output, any other ends. Done follows."""
 
@@ -180,7 +198,7 @@ class Stop(Message):
 
 _ANY: TypeAdapter[Any] = TypeAdapter(
     Annotated[
-        Hello | Start | Mapped | Ready | Heartbeat | Note | Tally | Fault | Drain | Done | Stop,
+        Hello | Start | Mapped | Ready | Heartbeat | Note | Tally | Fault | Set | Changed | Drain | Done | Stop,
         Field(discriminator="type"),
     ]
 )

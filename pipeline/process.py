@@ -15,6 +15,7 @@ from pipeline.errors import RunError
 from pipeline.instances import is_locked
 from pipeline.lifeline import Lifeline, Orders
 
+LONGEST_DEATH = 5.0  # seconds from SIGKILL to the end of a process, but for one that hangs in the kernel
 KILL_GROUP = getattr(os, "killpg")  # noqa: B009 - banned by lint everywhere but here
 
 
@@ -49,6 +50,7 @@ class Process:
         finally:
             theirs.close()
         self.pid = self._child.pid
+        self.kill_sent = False
         try:
             self.pidfd = os.pidfd_open(self.pid)
         except OSError:
@@ -68,14 +70,20 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL; its death still has to be awaited."""
+        self.kill_sent = True
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def bury(self) -> int:
-        """After its death: end what it left in its group, reap it, and return its exit code (-N: signal N)."""
+        """After its death: end what it left in its group, reap it, and return its exit code (-N: signal N).
+
+        One that was killed and does not die is left to the kernel after a few seconds, as killed."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             KILL_GROUP(self.pid, signal.SIGKILL)  # a zombie still holds the number: nobody else can have it
-        code = self._child.wait()
+        try:
+            code = self._child.wait(LONGEST_DEATH if self.kill_sent else None)
+        except subprocess.TimeoutExpired:
+            code = self._child.returncode = -signal.SIGKILL
         os.close(self.pidfd)
         self.lifeline.close()
         return code

@@ -64,7 +64,8 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
         "fps": round(out / meter.seconds, 3) if meter.seconds else 0.0,
         "latency_ms": meter.latency.summary_ms(),
         "stages": {
-            built.name: _stage(supervisor, built.name, built.config.workers) for built in supervisor.plan.stages
+            name: _stage(supervisor, name, wanted)
+            for name, wanted in zip(supervisor.books.names, supervisor.crew.wanted, strict=True)
         },
         "runtime": {
             "hop_us": {f"p{p}": round(1e6 * meter.hop.quantile(p / 100), 1) for p in (50, 99)},
@@ -72,6 +73,7 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
             "ring_bytes": supervisor.staffing.memory.nbytes,
             "slots": supervisor.plan.slots,
             "on_full": supervisor.plan.on_full,
+            "quarantined_slots": len(ledger.quarantined),
             "stale_messages": ledger.stale + supervisor.books.foreign,
             "deaths": supervisor.books.deaths[:100],
         },
@@ -79,6 +81,7 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
         "models": supervisor.books.models,
         "output": supervisor.books.facts[supervisor.plan.stages[-1].name],
         "outputs": supervisor.books.facts,
+        "changes": supervisor.books.changes,
         "notes": supervisor.books.notes,
         "faults": supervisor.books.faults,
         "machine": machine(),

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def run_plan(
         _open_log(plan, instance, f"{now:%Y%m%d-%H%M%S}", told) as log,
     ):
         before = time.process_time()
-        supervisor = Supervisor(plan, folder, log, limit=limit)
+        supervisor = Supervisor(plan, folder, log, limit=limit, facts=asdict(instance))
         try:
             with supervisor.wait.heeding(signal.SIGINT, signal.SIGTERM):
                 _loop(supervisor, tick)

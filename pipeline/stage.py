@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from pipeline.frame import Frame, FrameSpec, Plane
 
-RESERVED_KEYS = frozenset({"name", "uses", "with", "workers", "after", "restart", "on_error"})
+RESERVED_KEYS = frozenset({"name", "uses", "with", "workers", "autoscale", "after", "restart", "on_error"})
+
+
+def live(default: Any, **facts: Any) -> Any:
+    """A field, as by pydantic's `Field`, that may be changed while frames flow: between two of them."""
+    return Field(default=default, json_schema_extra={"live": True}, **facts)
 
 
 class Context:
@@ -73,6 +78,16 @@ class Stage(BaseModel):
     def memory(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
         """Arrays (name: shape, dtype) that outlive a crash of the worker; zero at first. Stateful stages only."""
         return {}
+
+    @classmethod
+    def live_fields(cls) -> tuple[str, ...]:
+        """The fields that may be changed while frames flow."""
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return tuple(name for name, extra in extras.items() if isinstance(extra, dict) and extra.get("live"))
+
+    def changed(self, fields: frozenset[str]) -> None:
+        """Told between two frames that these live fields have new values. May raise: then the old ones come back, and
+        it is told so in the same way."""
 
     @property
     def lasting(self) -> tuple[str, ...]:

@@ -7,9 +7,12 @@ worker: every wait is one poll on the socket, on the pidfds and on the signals, 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
+from pipeline.admin import AdminServer
 from pipeline.books import Books
 from pipeline.config import Plan
 from pipeline.control import ControlServer
@@ -18,6 +21,7 @@ from pipeline.errors import CleanplateError, ProtocolError
 from pipeline.ledger import Ledger, StageRule
 from pipeline.messages import (
     Anything,
+    Changed,
     Commit,
     Done,
     Fault,
@@ -31,8 +35,11 @@ from pipeline.messages import (
 )
 from pipeline.runlog import RunLog
 from pipeline.staffing import Staffing
+from pipeline.status import snapshot
+from pipeline.steering import Steering
 from pipeline.traffic import Traffic
 from pipeline.waiting import PatientClock, Wait
+from pipeline.watch import Watch
 
 POLL_S = 0.1
 MOST_MESSAGES = 1000  # in one turn; deaths and signals must not wait for an inbox that never empties
@@ -50,10 +57,14 @@ class Phase(Enum):
 
 
 class Supervisor:
-    """Runs one plan to its end. `log` gets each note for the user once."""
+    """Runs one plan to its end. `log` gets each note for the user once; `facts` say who it is, in its status."""
 
-    def __init__(self, plan: Plan, folder: Path, log: RunLog, *, limit: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, log: RunLog, *, limit: int | None = None, facts: Mapping[str, Any] | None = None
+    ) -> None:
         self.plan = plan
+        self._facts = dict(facts or {})
+        self._began, self._began_cpu = time.monotonic(), time.process_time()
         rules = [StageRule(s.name, s.after, s.stage.stateful, plan.credits(s)) for s in plan.stages]
         self.ledger = Ledger(rules, plan.slots, on_full=plan.on_full, max_tries=plan.config.max_tries, limit=limit)
         self.books = Books(plan, log)
@@ -61,10 +72,13 @@ class Supervisor:
         self.failure: tuple[int, str] | None = None
         self.interrupted = 0  # the signal that asked to end
         self._server = ControlServer(folder)
-        self.wait = Wait(self._server.socket)
+        self._admin = AdminServer(folder)
+        self.wait = Wait(self._server.socket, self._admin.socket)
         self.crew = Crew(plan.stages, self._server.endpoint, log)
         self._traffic = Traffic(self.ledger, self.crew, self._server, self.books)
-        self.staffing = Staffing(plan, self.ledger, self.crew, self._traffic, self.books)
+        self.steering = Steering(plan, self.ledger, self.crew, self._traffic, self.books, self._admin)
+        self.staffing = Staffing(plan, self.ledger, self.crew, self._traffic, self.books, self.steering.changes)
+        self._watch = Watch(plan, self.ledger, self.crew, self.books, self.wait, self.fail)
         self.sinks = [at for at, post in enumerate(self.ledger.posts) if not post.children]
         self._clock = PatientClock()
         self._completed: set[tuple[int, int]] = set()  # sinks that have completed their output: stage, number
@@ -76,9 +90,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every worker. Call from the main thread."""
-        for at, built in enumerate(self.plan.stages):
-            for number in range(built.config.workers):
-                self._watch(self.crew.start(at, number, self._clock.now))
+        self._watch.start(self._clock.now)
 
     def turn(self) -> bool:
         """One turn of the loop; False when the run has ended."""
@@ -90,10 +102,13 @@ class Supervisor:
                 self.interrupt(number)
             for member in self.crew.dead():
                 self._drain_inbox()  # what it said last still counts
-                self._mourn(member)
+                self._watch.mourn(member, self._clock.now, needed=self._is_needed(member))
         if self._clock.now >= self._look_again:
             self._look_again = self._clock.now + POLL_S
-            self._look_after_crew()
+            self._watch.look_after(self._clock.now)
+            if self.phase is Phase.RUNNING:
+                self.steering.autoscale(self._clock.now)
+        self.steering.turn(self._clock.now, ending=self._is_ending, status=self.status)
         self._grant()
         self._move_on()
         return self.phase is not Phase.ENDED
@@ -124,17 +139,30 @@ class Supervisor:
             self.wait.poll(POLL_S)
             self._drain_inbox()
             for member in self.crew.dead():
-                self._forget(member)
+                self._watch.forget(member)
 
     def close(self) -> None:
         """Unmake everything: no worker, no socket, no memory is left."""
         for member in list(self.crew.members.values()):
             member.process.kill()
         for member in list(self.crew.members.values()):
-            self._forget(member)
+            self._watch.forget(member)
         self.staffing.memory.close()
         self.wait.close()
         self._server.close()
+        self._admin.close()
+
+    def status(self) -> dict[str, Any]:
+        """How it is going, for whoever asks."""
+        phase = "paused" if self.steering.paused and self.phase is Phase.RUNNING else self.phase.value
+        cpu = 1000 * (time.process_time() - self._began_cpu) / max(1, self.ledger.accepted)
+        facts = {
+            **self._facts,
+            "phase": phase,
+            "seconds": round(time.monotonic() - self._began, 3),
+            "control_ms_per_frame": round(cpu, 4),
+        }
+        return snapshot(self.plan, self.ledger, self.crew, self.books, self.steering, facts)
 
     # Messages
 
@@ -150,7 +178,7 @@ class Supervisor:
             try:
                 message = unpack(data)
             except ProtocolError as error:
-                self.books.say(f"{self._name(member)}: {error}")
+                self.books.say(f"{self._watch.name(member)}: {error}")
                 continue
             member.heard = self._clock.now
             self._take(member, message)
@@ -173,6 +201,8 @@ class Supervisor:
                 self.books.stage(member.stage).errors.update(message.errors)
             case Fault():
                 self._blame(member, message)
+            case Changed():
+                self.steering.changes.heard(member, message)
             case Done():
                 self._done(member, message)
             case _:
@@ -198,47 +228,18 @@ class Supervisor:
             self.fail(4, f"{built.name}: {fault.error}")
 
     def _done(self, member: Member, done: Done) -> None:
+        if member.state == "undead":
+            return
         self.books.done(member.stage, done.facts)
+        if member.state == "leaving":
+            member.state, member.heard = "stopping", self._clock.now
+            self._traffic.send(member, Stop())
+            return
         member.state = "done"
         self._completed.add((member.stage, member.number))
         if member.stage == 0:
             self._source_done = True
             self.ledger.close_intake()
-
-    # Deaths and silence
-
-    def _look_after_crew(self) -> None:
-        try:
-            for member in self.crew.restart_due(self._clock.now):
-                self._watch(member)
-        except CleanplateError as error:
-            self.fail(error.exit_code, str(error))
-        for member in self.crew.silent(self._clock.now):
-            seconds = self._clock.now - member.heard
-            self.books.say(f"{self._name(member)}: nothing heard for {seconds:.0f} s ({member.state}), killed")
-            member.killed = True
-            member.process.kill()
-
-    def _mourn(self, member: Member) -> None:
-        """Its death is certain: give back what it held, and start another where one is needed."""
-        built = self.plan.stages[member.stage]
-        code = self._forget(member)
-        for slot in self.ledger.died(member.incarnation):
-            self.books.ready_again(slot, time.monotonic())
-        is_sink = member.stage in self.sinks
-        if member.state == "done" or self.phase is Phase.ENDED or (self.phase is Phase.FINISHING and not is_sink):
-            return
-        if code == 3 or (code > 0 and is_sink):
-            never_worked = code == 3 and not self.ledger.posts[member.stage].commits
-            self.fail(3 if never_worked else 4, f"{built.name}: {member.last_fault or f'ended with code {code}'}")
-            return
-        cause = "silent, killed" if member.killed else f"signal {-code}" if code < 0 else f"code {code}"
-        self.books.died(self._name(member), cause)
-        if not self.crew.restart_later(member, self._clock.now):
-            times, why = built.config.restart.max_restarts + 1, member.last_fault or cause
-            self.fail(4, f"{built.name}: died {times} times before a first frame ({why})")
-            return
-        self.books.stage(member.stage).restarts += 1
 
     # The end
 
@@ -261,7 +262,8 @@ class Supervisor:
         if self.phase is Phase.FINISHING and all(self._complete(stage) for stage in self.sinks):
             self.phase = Phase.ENDED
             for member in self.crew.members.values():
-                self._traffic.send(member, Stop())
+                if member.state != "undead":
+                    self._traffic.send(member, Stop())
 
     def _complete(self, sink: int) -> bool:
         return all((sink, number) in self._completed for number in range(self.plan.stages[sink].config.workers))
@@ -286,12 +288,10 @@ class Supervisor:
             if member.state == "ready":
                 self._traffic.drain(member, self._clock.now)
 
-    def _watch(self, member: Member) -> None:
-        self.wait.add(member.process.pidfd)
+    @property
+    def _is_ending(self) -> bool:
+        return bool(self.interrupted) or self._source_done or self.phase in (Phase.FINISHING, Phase.ENDED)
 
-    def _forget(self, member: Member) -> int:
-        self.wait.remove(member.process.pidfd)
-        return self.crew.bury(member)
-
-    def _name(self, member: Member) -> str:
-        return f"{self.plan.stages[member.stage].name} {member.number}"
+    def _is_needed(self, member: Member) -> bool:
+        """Whether there is still work for somebody in its place."""
+        return self.phase is not Phase.ENDED and (self.phase is not Phase.FINISHING or member.stage in self.sinks)

@@ -1,4 +1,4 @@
-"""Wait: the one place where the supervisor sleeps: on its socket, on the pidfds of its workers, and on signals."""
+"""Wait: the one place where the supervisor sleeps: on its sockets, on the pidfds of its workers, and on signals."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class PatientClock:
 class Wait:
     """Wakes up for a message, a death or a signal, or after a time-out."""
 
-    def __init__(self, socket: zmq.Socket[Any]) -> None:
+    def __init__(self, *sockets: zmq.Socket[Any]) -> None:
         self._epoll = select.epoll()
         self._poller = zmq.Poller()
-        self._poller.register(socket, zmq.POLLIN)
+        for socket in sockets:
+            self._poller.register(socket, zmq.POLLIN)
         self._poller.register(self._epoll.fileno(), zmq.POLLIN)
         self._asked: list[int] = []
         self._waking: int | None = None

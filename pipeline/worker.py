@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from pipeline.control import HEARTBEAT, ControlClient
+from pipeline.desk import Desk
 from pipeline.errors import CleanplateError
 from pipeline.faults import fault_point
 from pipeline.frame import Frame
@@ -19,6 +20,7 @@ from pipeline.importer import load_class
 from pipeline.ledger import Verdict
 from pipeline.lifeline import Lifeline
 from pipeline.messages import (
+    Changed,
     Commit,
     Done,
     Drain,
@@ -28,50 +30,22 @@ from pipeline.messages import (
     Hello,
     Mapped,
     Mapping,
-    Note,
     Ready,
+    Set,
     Start,
     Stop,
-    Tally,
     as_unicode,
 )
 from pipeline.process import die_with_parent
 from pipeline.slots import SlotViews
-from pipeline.stage import Context, Sink, Source, Stage, Transform
+from pipeline.stage import Sink, Source, Stage, Transform
+from pipeline.tuning import tune
 
 SETUP_FAILED = 3  # exit code: do not start me again
 STAGE_FAILED = 4
 ORPHANED = 5
 MODEL_DEADLINE = 10.0
 SLOW_STEPS = 10
-
-
-class Desk(Context):
-    """A stage's line to the supervisor."""
-
-    def __init__(self, client: ControlClient) -> None:
-        super().__init__()
-        self._client = client
-        self._spoke = time.monotonic()
-        self._told: set[str] = set()
-
-    def progress(self) -> None:
-        now = time.monotonic()
-        if now - self._spoke >= HEARTBEAT / 2:
-            self._spoke = now
-            self._client.send(Heartbeat())
-
-    def note(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            self._client.send(Note(text=as_unicode(text[:1000])))
-
-    def tell(self) -> None:
-        """Send what was counted since the last time."""
-        if self.counts or self.errors:
-            self._client.send(Tally(counts=dict(self.counts), errors=dict(self.errors)))
-            self.counts.clear()
-            self.errors.clear()
 
 
 class Worker:
@@ -83,6 +57,7 @@ class Worker:
         self._client = client
         self._desk = Desk(client)
         self._stage: Stage = Stage()
+        self._options: dict[str, Any] = {}
         self._views: SlotViews | None = None
         self._granted: deque[Grant] = deque()
         self._frames: Iterator[None] | None = None
@@ -119,6 +94,8 @@ class Worker:
                 self._set_up(message)
             case Mapped():
                 self._views = self._map(message.mappings)
+            case Set():
+                self._change(message)
             case Drain():
                 self._drain()
 
@@ -128,7 +105,8 @@ class Worker:
         begun = time.monotonic()
         fault_point(self._name, "setup")
         cls: type[Stage] = load_class(start.uses)
-        self._stage = cls.model_validate(start.options)
+        self._options = dict(start.options)
+        self._stage = cls.model_validate(self._options)
         self._stage._context = self._desk
         if start.mappings:
             self._views = self._map(start.mappings)
@@ -157,6 +135,17 @@ class Worker:
 
     def _map(self, mappings: tuple[Mapping, ...]) -> SlotViews:
         return SlotViews(mappings, self._lifeline.receive_fds(len(mappings)))
+
+    def _change(self, wanted: Set) -> None:
+        """Between two frames: new values for live fields. Whatever speaks against them is the answer."""
+        error = ""
+        try:
+            tune(self._stage, self._options, wanted.values)
+        except Exception as refusal:  # noqa: BLE001 - it travels to whoever asked
+            error = as_unicode(str(refusal)[:1000] or type(refusal).__name__)
+        else:
+            self._options.update(wanted.values)
+        self._client.send(Changed(revision=wanted.revision, error=error))
 
     # Work
 

@@ -1,0 +1,115 @@
+"""PipelineConfig: a pipeline as its user writes it, strict and frozen; and Plan: the same, valid and ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.stage import Stage
+
+OnError = Literal["blank", "stop"]
+NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"  # of a pipeline, and of a run
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RestartPolicy(_Strict):
+    """How often a stage may die before it has done anything, until the run is given up."""
+
+    max_restarts: int = Field(default=3, ge=0, strict=True, description="deaths before a first frame that are forgiven")
+    within_s: float = Field(default=60.0, gt=0, description="seconds over which they are counted")
+
+
+class Autoscale(_Strict):
+    """As many workers as the backlog asks for, within these bounds."""
+
+    min: int = Field(default=1, ge=1, le=64, strict=True)
+    max: int = Field(ge=1, le=64, strict=True)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min = {self.min} is more than max = {self.max}")
+        return self
+
+
+class StageConfig(_Strict):
+    """One step of a pipeline: the class that does it, and that class's own fields under `with`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    uses: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="module:Class")
+    options: dict[str, Any] = Field(default_factory=dict, alias="with")
+    workers: int = Field(default=1, ge=1, le=64, strict=True)
+    autoscale: Autoscale | None = Field(default=None, description="change the number of workers with the backlog")
+    after: str | None = Field(default=None, description="the stage it follows; the one above by default")
+    restart: RestartPolicy = RestartPolicy()
+    on_error: OnError | None = Field(default=None, description="overrides the pipeline's own")
+
+
+class PipelineConfig(_Strict):
+    """A pipeline: its stages in order, and what holds for all of them."""
+
+    name: str = Field(pattern=NAME)
+    stages: tuple[StageConfig, ...] = Field(min_length=2, max_length=32)
+    slots: int | None = Field(
+        default=None, ge=2, le=1024, strict=True, description="frames under way; chosen by default"
+    )
+    on_full: Literal["block", "drop_oldest"] | None = Field(
+        default=None, description="block for files, drop_oldest for live sources by default"
+    )
+    max_tries: int = Field(default=3, ge=1, strict=True, description="deaths over one frame until it goes out blank")
+    on_error: OnError = Field(default="blank", description="what becomes of a frame whose stage raised")
+
+
+@dataclass(frozen=True)
+class BuiltStage:
+    """A stage whose class is found and whose fields are valid."""
+
+    name: str
+    uses: str
+    options: Mapping[str, Any]
+    stage: Stage
+    config: StageConfig
+    after: str | None
+    on_error: OnError
+
+    @property
+    def credits(self) -> int:
+        """Frames that a worker may have granted when it works alone: the next one while it works.
+
+        A stage with lasting memory has one: its two buffers are told apart by its commits."""
+        return 1 if self.stage.lasting else 2
+
+    @property
+    def workers(self) -> int:
+        """With how many it begins."""
+        scale = self.config.autoscale
+        return self.config.workers if scale is None else max(scale.min, min(self.config.workers, scale.max))
+
+    @property
+    def most_workers(self) -> int:
+        """How many the ring has room for without anybody waiting."""
+        return max(self.workers, self.config.autoscale.max if self.config.autoscale else 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A valid pipeline, ready to run."""
+
+    config: PipelineConfig
+    stages: tuple[BuiltStage, ...]
+    on_full: Literal["block", "drop_oldest"]
+    slots: int
+
+    @property
+    def outputs(self) -> list[str]:
+        """Where its sinks put their results."""
+        return [str(built.options["output"]) for built in self.stages if built.options.get("output")]
+
+    def credits(self, stage: BuiltStage) -> int:
+        return 1 if self.on_full == "drop_oldest" else stage.credits
