@@ -19,7 +19,8 @@ import fcntl
 import math
 import mmap
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,12 +96,31 @@ def read_only(fd: int) -> int:
 
 
 def available_memory() -> int:
-    """Bytes that can still be taken: of the machine, and of the control group that this process is in."""
-    free: int = psutil.virtual_memory().available
-    limit, used = (Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current"))
-    if limit.exists() and used.exists() and (most := limit.read_text().strip()).isdecimal():
-        free = min(free, max(0, int(most) - int(used.read_text())))
-    return free
+    """Bytes that can still be taken: of the machine, and of each control group that this process is in."""
+    return min(psutil.virtual_memory().available, *left_in_groups())
+
+
+def left_in_groups(mounted: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:
+    """What the limits of this process's control groups leave, from its own one to the top, of version 2 and of 1.
+
+    What files keep there (`inactive_file`) the kernel gives up when it must: it is not in the way."""
+    yield 1 << 63  # where there is no limit
+    for line in own.read_text().splitlines() if own.exists() else ():
+        _, controllers, name = line.split(":", 2)
+        if not controllers:
+            top, limit, used, stat = mounted, "memory.max", "memory.current", "inactive_file "
+        elif "memory" in controllers.split(","):
+            top, limit, used = mounted / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+            stat = "total_inactive_file "
+        else:
+            continue
+        for group in (top / name.strip("/"), *(top / name.strip("/")).parents):
+            with suppress(OSError, ValueError):  # no limit, or a group of the host's that cannot be seen from here
+                most, taken = int((group / limit).read_text()), int((group / used).read_text())
+                kept = (group / "memory.stat").read_text().partition(f"\n{stat}")[2].partition("\n")[0]
+                yield max(0, most - taken + int(kept or 0))
+            if group == top:
+                break
 
 
 @dataclass
