@@ -32,11 +32,12 @@ class Mortal(Stage):
     `once` is the folder in which it is remembered what was done; without it, it is done each time."""
 
     deadline: ClassVar[float] = 1.0
-    setup_deadline: ClassVar[float] = 4.0
+    setup_deadline: ClassVar[float] = 2.5
 
     dies: dict[str, int] = {}
     deed: str = "kill"
     once: str = ""
+    sleep: float = 0.0  # seconds of work on each frame
 
     def meet(self, point: str, pts: int = -1) -> None:
         """Be killed, frozen or held up here, if this is the point."""
@@ -62,20 +63,19 @@ class Mortal(Stage):
                 ctypes.CDLL(None).sleep(600)
             case "child":
                 subprocess.run(["sleep", "600"], check=False)
-            case "memory":
-                np.ones(1 << 40, np.uint8)
+            case "raise":
+                raise RuntimeError("told to break")
             case "hog":
                 kept = [bytearray(os.urandom(1 << 20)) for _ in range(4096)]
                 raise AssertionError(f"{len(kept)} MB, and nobody minds")
 
 
 class Counting(Mortal, Source):
-    """Brings `count` pictures, the first one with the time stamp `first`, one every `pause` seconds."""
+    """Brings `count` pictures, the first one with the time stamp `first`, one every `sleep` seconds."""
 
     count: int = 60
     first: int = 0
     long: int = 1
-    pause: float = 0.0
     width: int = 64
     height: int = 48
 
@@ -91,7 +91,7 @@ class Counting(Mortal, Source):
 
     def frames(self) -> Iterator[None]:
         for pts in range(self.first + self._next, self.first + self.count):
-            time.sleep(self.pause)
+            time.sleep(self.sleep)
             whole = shown(pts, self.height, self.width)
             self.frame.image[: self.height // 2] = whole[: self.height // 2]
             self.meet("mid_write", pts)
@@ -106,11 +106,9 @@ class Counting(Mortal, Source):
 
 
 class Negative(Mortal, Transform):
-    """clean = 255 - image, half of it at a time, after `sleep` seconds."""
+    """clean = 255 - image, half of it at a time."""
 
     writes = ("clean",)
-
-    sleep: float = 0.0
 
     def setup(self, spec: FrameSpec) -> None:
         self.meet("load")
@@ -143,6 +141,7 @@ class Memory(Mortal, Transform):
 
     def process(self, frame: Frame) -> None:
         self.meet("granted", frame.pts)
+        time.sleep(self.sleep)
         frame.after["sum"][:] = -1
         frame.mask[: len(frame.mask) // 2] = 255
         self.meet("mid_write", frame.pts)
@@ -173,6 +172,7 @@ class Lines(Mortal, Sink):
 
     def write(self, frame: Frame) -> None:
         self.meet("granted", frame.pts)
+        time.sleep(self.sleep)
         whole = frame.blank or bool((255 - frame.clean == shown(frame.pts, *frame.clean.shape[:2])).all())
         line = f"{frame.index} {frame.pts} {int(frame.blank)} {int(whole)} {int(frame.mask[0, 0])}\n"
         with open(self.output, "a") as file:

@@ -111,7 +111,7 @@ def test_kills_of_workers_at_rest_are_seen_within_100_ms_and_repaired_within_3_s
             victim, killed_at = at_rest[0], now
             victim.process.kill()
 
-    inside = Inside(tmp_path, mortal(tmp_path, ingest={"pause": 0.03, "count": 150}), act)
+    inside = Inside(tmp_path, mortal(tmp_path, ingest={"sleep": 0.03, "count": 150}), act)
     print(f"{seen = }, {repaired = }")
     assert not todo
     assert inside.result.code == 0
