@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Offer = tuple[str, str]  # a word, and what it means
 OWN_TARGETS = {"transport": "one hop of a frame between two processes", "memory": "does any process grow?"}  # of bench
 STAGE_KEYS = ("workers", "restart", "on_error")
+AT_ONCE_S = 0.5  # for which a shell may wait for a run to answer
 
 
 class SetCommand(TyperCommand):
@@ -71,6 +72,37 @@ def runs() -> list[Offer]:
     from pipeline.instances import running
 
     return [(one.name, f"since {one.started}, process {one.pid}") for one in running()]
+
+
+def scales(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """For `scale`: the stages of the run on the line, with the workers that they have."""
+    return [
+        (f"{name}={stage['wanted']}", "its workers now")
+        for name, stage in _stages_of_run(ctx).items()
+        if stage["scalable"] and name.startswith(incomplete.partition("=")[0])
+    ]
+
+
+def live_settings(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """For `set`: what can be set in the run on the line, with its present values."""
+    from pipeline.cli.set import shown
+
+    return [
+        (f"{name}.{field}={shown(value)}", "its value now")
+        for name, stage in _stages_of_run(ctx).items()
+        for field, value in stage["live"].items()
+        if f"{name}.{field}".startswith(incomplete.partition("=")[0])
+    ]
+
+
+def _stages_of_run(ctx: typer.Context) -> dict[str, dict[str, Any]]:
+    """What the run on the line says of its stages, if it answers at once."""
+    from pipeline.cli import live
+
+    with contextlib.suppress(CleanplateError):  # a half-typed line: there is nobody to tell
+        stages: dict[str, dict[str, Any]] = live.status(ctx.params.get("name") or "", AT_ONCE_S)["stages"]
+        return stages
+    return {}
 
 
 def logs() -> list[Offer]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -71,6 +72,12 @@ def run(
     offline: Annotated[
         bool, typer.Option("--offline", help="Never fetch weights; fail where they are missing.")
     ] = False,
+    metrics: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="Serve metrics for Prometheus on 127.0.0.1:PORT; 0: a free port."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
@@ -97,13 +104,27 @@ def run(
         _show(result, quiet=quiet, debug=debug, short=len(todo) > 1)
         return result
 
-    if len(todo) > 1:
-        code = Batch(todo, work, quiet=quiet, debug=debug).work()
-    else:
-        todo[0].make_folders()
-        code = work(todo[0]).code
+    with _served(metrics):
+        if len(todo) > 1:
+            code = Batch(todo, work, quiet=quiet, debug=debug).work()
+        else:
+            todo[0].make_folders()
+            code = work(todo[0]).code
     if code:
         raise typer.Exit(code)
+
+
+@contextmanager
+def _served(port: int | None) -> Iterator[None]:
+    """While entered, there are metrics on this port. Raises SetupError."""
+    if port is None:
+        yield
+        return
+    from pipeline.cli.exporter import Exporter
+
+    with Exporter(port) as exporter:
+        print(f"cleanplate: metrics on {exporter.address}", file=sys.stderr, flush=True)
+        yield
 
 
 def _range(config: str, start: str | None, end: str | None) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import complete
+from pipeline.cli.live import find
 from pipeline.errors import ConfigError, RunError
-from pipeline.instances import is_locked, lock_of, running
+from pipeline.instances import is_locked, lock_of
 from pipeline.process import Watched
-from pipeline.reading import close_match
 
 LOOK_S = 0.05  # between two looks
 
@@ -29,15 +29,23 @@ def stop(
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for its end.")] = 30.0,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    found = {instance.name: instance for instance in running()}
-    if name not in found:
-        raise ConfigError(f"no run called {name!r}{close_match(name, found)}; see `cleanplate ps`")
-    with Watched(found[name].pid) as process:
-        if not process.terminate(lock_of(name)):
-            raise ConfigError(f"{name!r} has just ended")
+    with Watched(find(name).pid) as process:
+        _terminate(process, name)
         until = time.monotonic() + timeout
         while is_locked(lock_of(name)):  # the run: a program that began it may go on
             if time.monotonic() >= until:
                 raise RunError(f"{name!r} was told to end but has not within {timeout:g} s")
             select.select([process.pidfd], [], [], LOOK_S)
     print(f"{name} ended")
+
+
+def tell_to_end(name: str) -> str:
+    """Have a run end, without waiting for it; what was done in one line. Raises ConfigError, RunError."""
+    with Watched(find(name).pid) as process:
+        _terminate(process, name)
+    return f"{name}: was told to end; it finishes its file first"
+
+
+def _terminate(process: Watched, name: str) -> None:
+    if not process.terminate(lock_of(name)):
+        raise ConfigError(f"{name!r} has just ended")
