@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -58,32 +59,28 @@ def frames_for(kills: Sequence[int]) -> int:
     return SPARE + 6 * len(kills)
 
 
+def sweep(folder: Path, wanted: Sequence[tuple[str, list[int]]]) -> None:
+    """Kill each stage at these bytecodes, each list in a run of its own, two runs at a time."""
+    for at in range(0, len(wanted), 2):
+        with ExitStack() as ended:
+            runs = []
+            for stage, kills in wanted[at : at + 2]:
+                listed = ",".join(map(str, kills))
+                run = start(folder / f"{stage}-{kills[0]}-{at}", stage, listed, "kill", frames_for(kills))
+                ended.callback(run.kill)
+                runs.append(run)
+            for run, (stage, kills) in zip(runs, wanted[at : at + 2], strict=True):
+                check_killed(run, stage, kills, frames_for(kills))
+
+
 def test_a_worker_killed_at_a_random_bytecode_costs_no_frame(tmp_path: Path, lengths: dict[str, int]) -> None:
     rng = chance()
-    kills = {stage: [rng.randint(1, lengths[stage]) for _ in range(EACH)] for stage in STAGES}
-    started: list[tuple[Run, str]] = []
-    for pair in (STAGES[:2], STAGES[2:]):
-        for stage in pair:
-            wanted = ",".join(map(str, kills[stage]))
-            started.append((start(tmp_path / stage, stage, wanted, "kill", frames_for(kills[stage])), stage))
-        for run, stage in started[-2:]:
-            check_killed(run, stage, kills[stage], frames_for(kills[stage]))
-
-
-def in_parts(length: int) -> Iterator[list[int]]:
-    for first in range(1, length + 1, AT_A_TIME):
-        yield list(range(first, min(first + AT_A_TIME, length + 1)))
+    sweep(tmp_path, [(stage, [rng.randint(1, lengths[stage]) for _ in range(EACH)]) for stage in STAGES])
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_worker_killed_at_every_bytecode_costs_no_frame(tmp_path: Path, lengths: dict[str, int], stage: str) -> None:
-    parts = list(in_parts(lengths[stage]))
-    for at in range(0, len(parts), 2):
-        runs = [
-            (start(tmp_path / str(part[0]), stage, ",".join(map(str, part)), "kill", frames_for(part)), part)
-            for part in parts[at : at + 2]
-        ]
-        for run, part in runs:
-            check_killed(run, stage, part, frames_for(part))
+    every = list(range(1, lengths[stage] + 1))
+    sweep(tmp_path, [(stage, every[at : at + AT_A_TIME]) for at in range(0, len(every), AT_A_TIME)])
