@@ -76,6 +76,10 @@ class Segmenter(Protocol):
         """`image` is uint8 [H, W, 3] BGR and is not changed."""
         ...
 
+    def tune(self, *, classes: Sequence[str], confidence: float, iou: float) -> None:
+        """What to look for from the next picture on. Raises ModelError for an unknown class; then nothing changes."""
+        ...
+
     def warm_up(self, height: int, width: int) -> float:
         """Run on pictures of that size until steady; return the slowest later step in seconds."""
         ...

@@ -65,17 +65,22 @@ class YoloSegmenter:
         path = weights.locate(weights_file)
         self._family = read_family(path)
         self.names = self._family.names
-        self._wanted = [class_index(self.names, name) for name in classes]
+        self.tune(classes=classes, confidence=confidence, iou=iou)
         checksum = weights.sha256(path)
         key = f"{self._family.kind}-{checksum}"
         self._engine = engines.load_engine(
             self._family.network, engine=engine, device=device, precision=precision, key=key
         )
-        self._confidence, self._iou, self._size = confidence, iou, size
+        self._size = size
         self._fit = Letterbox.fit(size, size, size)
         self._canvas = self._fit.canvas()
         ran = self._engine.device, self._engine.precision, self._engine.name, self._engine.note
         self.info = ModelInfo(weights_file, str(path), checksum, *ran)
+
+    def tune(self, *, classes: Sequence[str], confidence: float, iou: float) -> None:
+        """What to look for from the next picture on. Raises ModelError for an unknown class; then nothing changes."""
+        self._wanted = [class_index(self.names, name) for name in classes]
+        self._confidence, self._iou = confidence, iou
 
     def segment(self, image: Image) -> Instances:
         """`image` is uint8 [H, W, 3] BGR. Raises FloatingPointError where the network's output is not finite."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from models.base import Instances, ModelInfo, Patch
+from models.yolo import class_index
 from pipeline.errors import SetupError
 from pipeline.frame import MAX_OBJECTS, FrameSpec
 from stages.segmentation import Segmentation
@@ -39,6 +41,9 @@ class Fixed:
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
+
+    def tune(self, *, classes: Sequence[str], confidence: float, iou: float) -> None:
+        self.wanted = [class_index(self.names, name) for name in classes]
 
     def warm_up(self, height: int, width: int) -> float:
         return 0.0

@@ -14,7 +14,7 @@ from models.canvas import scaled
 from models.registry import load_inpainter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec, Image
-from pipeline.stage import Transform
+from pipeline.stage import Transform, live
 from stages.box import Box
 from stages.inpainting.holes import find_crops, widened
 from stages.inpainting.seam import Seam
@@ -32,8 +32,8 @@ class Inpainting(Transform):
 
     model: str = Field(default="auto", description="auto, lama, telea; auto is lama where its weights are")
     weights: str | None = Field(default=None, description="a weights file of one's own")
-    margin: int = Field(default=48, ge=4, le=512, description="pixels of picture around a hole that the model sees")
-    scale: float = Field(
+    margin: int = live(default=48, ge=4, le=512, description="pixels of picture around a hole that the model sees")
+    scale: float = live(
         default=1.0, ge=0.1, le=1, description="size at which the model works: at 0.5 quicker by about 4, and softer"
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")

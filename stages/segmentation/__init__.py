@@ -11,7 +11,7 @@ from models.base import Instances, ModelError, Segmenter
 from models.registry import load_segmenter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import OBJECT, Frame, FrameSpec
-from pipeline.stage import Transform
+from pipeline.stage import Transform, live
 from stages.segmentation.growth import grow_mask
 
 
@@ -27,10 +27,10 @@ class Segmentation(Transform):
         default="yolov5s-seg", description="see `cleanplate models list`; or the path of a YOLO checkpoint (.pt)"
     )
     weights: str | None = Field(default=None, description="a weights file of one's own for that model")
-    classes: list[str] = Field(default=["person"], min_length=1, description="names of the classes to find")
-    confidence: float = Field(default=0.25, gt=0, lt=1, description="objects scored below this are ignored")
-    iou: float = Field(default=0.45, gt=0, le=1, description="boxes of one class that overlap more are one object")
-    grow: int = Field(default=8, ge=0, le=256, description="pixels by which each mask is dilated")
+    classes: list[str] = live(default=["person"], min_length=1, description="names of the classes to find")
+    confidence: float = live(default=0.25, gt=0, lt=1, description="objects scored below this are ignored")
+    iou: float = live(default=0.45, gt=0, le=1, description="boxes of one class that overlap more are one object")
+    grow: int = live(default=8, ge=0, le=256, description="pixels by which each mask is dilated")
     size: int = Field(
         default=640, ge=64, le=4096, multiple_of=32, description="long side of the network's input, pixels"
     )
@@ -68,6 +68,13 @@ class Segmentation(Transform):
         if self._segmenter.info.note:
             self.context.note(f"{self.model} runs on {self._segmenter.info.engine}: {self._segmenter.info.note}")
         self.context.warmed(self._segmenter.warm_up(spec.height, spec.width))
+
+    def changed(self, fields: frozenset[str]) -> None:
+        """Raises SetupError for a class that the model does not know."""
+        try:
+            self._segmenter.tune(classes=self.classes, confidence=self.confidence, iou=self.iou)
+        except ModelError as error:
+            raise SetupError(str(error)) from error
 
     def process(self, frame: Frame) -> None:
         """Write `objects` and `mask`. Raises FloatingPointError where the model's answer is not finite."""
