@@ -15,7 +15,7 @@ RESERVED_KEYS = frozenset({"name", "uses", "with", "workers", "autoscale", "afte
 
 def live(default: Any, **facts: Any) -> Any:
     """A field, as by pydantic's `Field`, that may be changed while frames flow: between two of them."""
-    return Field(default=default, json_schema_extra={"live": True}, **facts)
+    return Field(default=default, json_schema_extra={"x-live": True}, **facts)
 
 
 class Context:
@@ -83,7 +83,7 @@ class Stage(BaseModel):
     def live_fields(cls) -> tuple[str, ...]:
         """The fields that may be changed while frames flow."""
         extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
-        return tuple(name for name, extra in extras.items() if isinstance(extra, dict) and extra.get("live"))
+        return tuple(name for name, extra in extras.items() if isinstance(extra, dict) and extra.get("x-live"))
 
     def changed(self, fields: frozenset[str]) -> None:
         """Told between two frames that these live fields have new values. May raise: then the old ones come back, and

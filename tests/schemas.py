@@ -10,7 +10,7 @@ TYPES = {
     "object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "number": (int, float),
     "integer": int,
 }  # fmt: skip
-SILENT = {"title", "description", "default", "$defs", "$schema", "examples", "format"}  # they forbid nothing
+SILENT = {"title", "description", "default", "$defs", "$schema", "examples", "format", "x-live"}  # they forbid nothing
 BOUNDS = {
     "minimum": lambda value, bound: value >= bound,
     "maximum": lambda value, bound: value <= bound,

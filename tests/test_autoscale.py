@@ -42,7 +42,7 @@ def test_a_backlog_with_everybody_busy_brings_one_worker_after_the_other_up_to_t
 def test_idleness_takes_workers_away_down_to_the_least() -> None:
     load = Load(least=2)
     load.run(20, demand=9)
-    assert load.run(4, demand=0) == 4, "a short lull is no idleness"
+    assert load.run(1.5, demand=0) == 4, "a short lull is no idleness"
     assert load.run(40, demand=0) == 2
 
 
