@@ -111,10 +111,9 @@ class Collect(Sink):
 
     def setup(self, spec: FrameSpec) -> None:
         path = Path(self.output)
-        if not self._keep:
-            path.write_text("")
-        else:
-            path.write_text("".join(path.read_text().splitlines(keepends=True)[: self._keep]))
+        kept = path.read_bytes().splitlines(keepends=True)[: self._keep] if self._keep else []
+        path.touch()
+        os.truncate(path, sum(map(len, kept)))  # in place: whoever is killed while writing it anew has lost it
 
     def write(self, frame: Frame) -> None:
         if frame.index == self.full_at:
