@@ -34,6 +34,11 @@ class Fates:
         """Every accepted frame has exactly one fate or is under way."""
         return self.accepted == sum(self.fates.values()) + len(self.live)
 
+    @property
+    def shut(self) -> int:
+        """How many slots are held by somebody who does not die, with a frame under way or without."""
+        return sum(any(lease.stuck for lease in slot.leases.values()) for slot in self.slots)
+
     # Inside
 
     def _make_blank(self, number: int) -> None:

@@ -73,7 +73,7 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
             "ring_bytes": supervisor.staffing.memory.nbytes,
             "slots": supervisor.plan.slots,
             "on_full": supervisor.plan.on_full,
-            "quarantined_slots": len(ledger.quarantined),
+            "quarantined_slots": ledger.shut,
             "stale_messages": ledger.stale + supervisor.books.foreign,
             "deaths": supervisor.books.deaths[:100],
         },

@@ -33,7 +33,7 @@ def snapshot(
         "slots": {
             "total": len(ledger.slots),
             "free": len(ledger.free),
-            "quarantined": len(ledger.quarantined),
+            "quarantined": ledger.shut,
         },
         "stages": {built.name: _stage(at, plan, ledger, crew, books, steering) for at, built in enumerate(plan.stages)},
         "notes": books.notes[-LAST:],
