@@ -32,8 +32,8 @@ class Watch:
     def start(self, now: float) -> None:
         """Start every worker that the plan begins with. Call from the main thread."""
         for stage, wanted in enumerate(self._crew.wanted):
-            for number in range(wanted):
-                self._watch(self._crew.start(stage, number, now))
+            self._crew.scale(stage, wanted, now)
+        self.look_after(now)
 
     def look_after(self, now: float) -> None:
         """Start who is due, kill who is silent, and shut in who does not die."""
@@ -110,7 +110,7 @@ class Watch:
         self._books.died(self.name(member), "does not die")
         if not self._ledger.posts[member.stage].children or built.stage.lasting:
             self._fail(4, f"{what}; it may still write what no other worker can do without")
-        elif 2 * len(self._ledger.quarantined) > len(self._ledger.slots):
+        elif 2 * self._ledger.shut > len(self._ledger.slots):
             self._fail(4, f"{what}; more than half of the ring is held by such workers")
         elif state not in OVER:
             self._books.say(f"{what}; what it holds is set aside, and its frames go out blank")
