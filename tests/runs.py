@@ -48,6 +48,7 @@ class Run:
             path.write_text(yaml.safe_dump(config, sort_keys=False))
             config = str(path)
         environment = {**os.environ, "CLEANPLATE_STATE": str(folder / "state"), "PYTHONPATH": str(ROOT)}
+        environment["SPT_NOENV"] = "1"  # a worker's title does not hide whose it is: /proc/PID/environ stays
         environment |= {"CLEANPLATE_TEST": "1", "CLEANPLATE_FAULT": fault} if fault else {}
         with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:
             self.process = subprocess.Popen(

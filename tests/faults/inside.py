@@ -65,8 +65,8 @@ class Inside:
     def _check_end(self, before: Vitals) -> None:
         ledger = self.supervisor.ledger
         if self.result.report["result"].startswith("completed"):
-            assert sorted(ledger.free) == list(range(len(ledger.slots))), "a slot is not free"
-            assert not any(slot.leases for slot in ledger.slots)
+            assert not any(slot.leases for slot in ledger.slots), [slot for slot in ledger.slots if slot.leases]
+            assert sorted(ledger.free) == list(range(len(ledger.slots))), (ledger.free, ledger.slots)
         assert all(member.process.dead for member in self.owned.values())
         assert Vitals.of(os.getpid()) == before
         assert_truthful(self.result.code, self.result.report)
