@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 MOST_WORKERS = 64  # that a stage can have
+SENSIBLE = 16  # that are advised: each is a process
 WORTH = 0.05  # a gain below this is not worth a worker
 
 
@@ -102,7 +103,7 @@ def next_number(pipeline: Pipeline, stage: str) -> int | None:
     number = None
     if not cost.scalable or cost.device:
         return None
-    for count in range(cost.workers + 1, MOST_WORKERS + 1):
+    for count in range(cost.workers + 1, max(SENSIBLE, cost.workers + 1) + 1):
         then = predict(pipeline, {stage: count})
         if then.rate > best.rate * 1.001:
             best, number = then, count

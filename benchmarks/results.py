@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.noise import uncertainty
 from pipeline.api import RunFailed
 from pipeline.config import Plan
 from pipeline.errors import ConfigError
@@ -66,27 +68,53 @@ def load(path: Path, question: str = "") -> dict[str, Any]:
     return content
 
 
-def losses(old: dict[str, Any], new: dict[str, Any], tolerance: float) -> list[str]:
-    """One line for each figure that both have and that is worse by more than `tolerance` (0.1: 10 %).
+def comparable(old: dict[str, Any], config: str, clip: str | None, stand_ins: Mapping[str, Any]) -> None:
+    """Refuse an earlier result that was measured over something else. Raises ConfigError, before anything is measured.
 
-    Raises ConfigError where they have none in common."""
+    Other options are no reason: what they cost may be the question."""
+    for what, was, is_now in (("configuration", old.get("config"), config), ("clip", old.get("clip"), clip)):
+        if was != is_now:
+            raise ConfigError(f"--compare: that is a result of the {what} {printable(str(was))}, this one of {is_now}")
+    earlier = {name: (one["service_ms"], one["cpu_ms"]) for name, one in old.get("stand_ins", {}).items()}
+    if earlier != {name: (one["service_ms"], one["cpu_ms"]) for name, one in stand_ins.items()}:
+        was = ", ".join(earlier) or "nothing"
+        raise ConfigError(f"--compare: there {was} was a stand-in, here {', '.join(stand_ins) or 'nothing'} is")
+
+
+def losses(old: dict[str, Any], new: dict[str, Any], tolerance: float) -> list[str]:
+    """One line for each figure that both have and that is worse, by more than noise and than `tolerance` (0.1: 10 %).
+
+    The noise of a figure is told by its rounds, where both results have them. Raises ConfigError where they have no
+    figure in common."""
     before, after = dict(_figures(old, "")), dict(_figures(new, ""))
     if not before.keys() & after.keys():
         raise ConfigError("the earlier result has no figure in common with this one: nothing can be compared")
-    lines = []
-    for path in before.keys() & after.keys():
-        was, is_now = before[path], after[path]
-        higher = path.rpartition(".")[2] in HIGHER_IS_BETTER
-        worse = is_now < was * (1 - tolerance) if higher else is_now > was * (1 + tolerance)
-        if worse:
-            lines.append(f"{path}: {was:g} -> {is_now:g}")
-    return sorted(lines)
+    found = (_loss(path, before[path], after[path], tolerance) for path in sorted(before.keys() & after.keys()))
+    return [line for line in found if line]
 
 
-def _figures(content: dict[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
-    """All figures of which it is known which way is better, by dotted path."""
+def _loss(path: str, old: Figure, new: Figure, tolerance: float) -> str:
+    higher = path.rpartition(".")[2] in HIGHER_IS_BETTER
+    worse = old.value - new.value if higher else new.value - old.value
+    noise = uncertainty(old.rounds, new.rounds)
+    if worse <= max(tolerance * abs(old.value), noise):
+        return ""
+    share = f"{100 * worse / abs(old.value):.0f} % worse" if old.value else "worse"
+    return f"{path}: {old.value:g} -> {new.value:g} ({share}; noise {100 * noise / max(1e-12, abs(old.value)):.0f} %)"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of which it is known which way is better, and what each round gave."""
+
+    value: float
+    rounds: Sequence[float]
+
+
+def _figures(content: dict[str, Any], prefix: str) -> Iterator[tuple[str, Figure]]:
+    """All of them, by dotted path."""
     for key, value in content.items():
         if isinstance(value, dict):
             yield from _figures(value, f"{prefix}{key}.")
         elif key in HIGHER_IS_BETTER | LOWER_IS_BETTER and isinstance(value, int | float):
-            yield f"{prefix}{key}", float(value)
+            yield f"{prefix}{key}", Figure(float(value), content.get(f"{key}_of_rounds", ()))

@@ -18,6 +18,7 @@ from pipeline.frame import Frame, FrameSpec
 from pipeline.inline import Inline
 from pipeline.stage import Source
 
+ROUNDS = 5  # parts that the time is cut into, to see how much the figures vary
 WARM = 10  # frames that are not counted: caches fill, the plate learns
 
 
@@ -32,7 +33,7 @@ def measure(plan: Plan, frames: int) -> dict[str, Any]:
             frame = source.frame
             for name, seconds in steps.timed(frame.image, pts=frame.pts, duration=frame.duration):
                 times[name].append(seconds)
-        models = steps.facts()
+        models, devices = steps.facts(), _devices(steps)
     source.close()
     counted = {name: found[WARM:] for name, found in times.items()}
     if not all(counted.values()):
@@ -44,6 +45,17 @@ def measure(plan: Plan, frames: int) -> dict[str, Any]:
         "size": f"{spec.width}x{spec.height}",
         "stages": {name: summary(found) for name, found in counted.items()},
         "models": models,
+        "devices": devices,
+    }
+
+
+def _devices(steps: Inline) -> dict[str, str]:
+    """By stage, the device that its models run on, where that is not the processor."""
+    return {
+        step.name: facts["device"]
+        for step in steps._steps
+        for facts in step.stage.context.models
+        if facts.get("device", "cpu") != "cpu"
     }
 
 
@@ -61,7 +73,15 @@ def _fetch(source: Source, spec: FrameSpec, times: list[float]) -> Any:
         yield
 
 
-def summary(seconds: list[float]) -> dict[str, float]:
-    """Frames/s at the median, and the median, 95th and 99th percentile in milliseconds."""
+def summary(seconds: list[float]) -> dict[str, Any]:
+    """Frames/s at the median; the median, 95th and 99th percentile in ms; and the median of each part of the time."""
     p50, p95, p99 = (1000 * float(np.percentile(seconds, p)) for p in (50, 95, 99))
-    return {"fps": round(1000 / p50, 1), "p50_ms": round(p50, 3), "p95_ms": round(p95, 3), "p99_ms": round(p99, 3)}
+    parts = [1000 * float(np.median(part)) for part in np.array_split(seconds, ROUNDS) if len(part)]
+    return {
+        "fps": round(1000 / p50, 1),
+        "p50_ms": round(p50, 3),
+        "p95_ms": round(p95, 3),
+        "p99_ms": round(p99, 3),
+        "fps_of_rounds": [round(1000 / part, 1) for part in parts],
+        "p50_ms_of_rounds": [round(part, 3) for part in parts],
+    }

@@ -1,29 +1,30 @@
-"""`cleanplate bench`: how fast is it here?"""
+"""`cleanplate bench`: how fast is it here, what holds it back, and what would help?"""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline.cli import complete
 
-HELP = """Measure the throughput of a pipeline's stages, of the whole, or of the runtime itself.
+HELP = """Measure a pipeline: each stage alone, the whole, the highest load that it holds, and what holds it back.
 
-TARGET is a configuration (each stage alone, then the whole), `transport` (one hop of a frame between two processes,
-beside other ways) or `memory` (does any process grow?).
+TARGET is a configuration, `transport` (one hop of a frame between two processes, beside other ways) or `memory` (does
+any process grow?).
 
 Examples:
 
-  cleanplate bench remove-people --input street.mp4 --frames 200
+  cleanplate bench remove-people --input street.mp4
 
-  cleanplate bench transport --json transport.json
+  cleanplate bench remove-people --workers segmentation=1..4 --plot rate.png
+
+  cleanplate bench remove-people --json before.json
 
   cleanplate bench remove-people --compare before.json   # exit code 1 where it has become slower
+
+  cleanplate bench remove-people --without-models --time segmentation=12/3
 """
 
 
@@ -43,59 +44,40 @@ def bench(
     ] = None,
     frames: Annotated[int, typer.Option(min=20, help="Frames to measure; `memory` takes the whole clip.")] = 100,
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often the whole, or `transport`, is measured.")] = 5,
-    to: Annotated[Path | None, typer.Option("--json", help="Write the result there, with the machine's facts.")] = None,
+    load: Annotated[
+        float, typer.Option("--load", min=0, max=3600, help="Seconds at most for the steps of load; 0: none.")
+    ] = 60.0,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STAGE=1..4", help="Measure the rate with so many workers of a stage, beside the forecast."
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="PATH.png", help="Draw rate against workers, and latency against load.")
+    ] = None,
+    without_models: Annotated[
+        bool, typer.Option("--without-models", help="Stand-ins for the stages that hold a model; as slow as recorded.")
+    ] = False,
+    times: Annotated[
+        list[str] | None,
+        typer.Option("--time", metavar="STAGE=MS[/CPU]", help="A stand-in for this stage that takes so long a frame."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--json", help="Write the result there, with the machine's facts; - is stdout.")
+    ] = None,
     compare: Annotated[Path | None, typer.Option(help="An earlier result to compare with.")] = None,
-    tolerance: Annotated[float, typer.Option(min=0, max=1, help="What counts as noise: 0.15 is 15 %.")] = 0.15,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="A loss below this is none, even where it is no noise: 0.15 is 15 %.")
+    ] = 0.15,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    from benchmarks import results
+    from pipeline.cli.benching import Order, answer
 
-    question = target if target in complete.OWN_TARGETS else "pipeline"
-    old = results.load(compare, question) if compare else None
-    if to:
-        results.make_folder(to)
-    if target == "transport":
-        content = results.complete(question, _transport(rounds, frames))
-    elif target == "memory":
-        content = results.complete(question, _memory(input, sets or []))
-    else:
-        content = results.complete(question, _pipeline(target, input, sets or [], frames, rounds))
-    if to:
-        results.save(to, content)
-    print(json.dumps({key: value for key, value in content.items() if key != "machine"}, indent=1))
-    if old is not None and (worse := results.losses(old, content, tolerance)):
+    order = Order(
+        target, input, tuple(sets or ()), frames, rounds, load, workers, plot, without_models, tuple(times or ()), to,
+        compare, tolerance,
+    )  # fmt: skip
+    if worse := answer(order):
         print("\n".join(f"worse  {line}" for line in worse))
         raise typer.Exit(1)
-
-
-def _transport(rounds: int, frames: int) -> dict[str, Any]:
-    from benchmarks import transport
-
-    return transport.measure(rounds, frames)
-
-
-def _memory(clip: str | None, sets: list[str]) -> dict[str, Any]:
-    from benchmarks import memory
-
-    return memory.measure(clip or _sample(), "remove-people", sets)
-
-
-def _pipeline(config: str, clip: str | None, sets: list[str], frames: int, rounds: int) -> dict[str, Any]:
-    from pipeline.config import cores, load_config, worker_environment
-
-    os.environ.update(worker_environment(cores()))  # before torch comes in: the stages alone run in this process
-    from benchmarks import stages, whole
-
-    clip = clip or _sample()
-    with tempfile.TemporaryDirectory() as folder:
-        alone = stages.measure(load_config(config, sets=sets, given=clip, wanted=f"{folder}/alone.mp4"), frames)
-        plan = load_config(config, sets=sets, given=clip, wanted=f"{folder}/whole.mp4")
-        together = whole.measure(plan, frames, rounds)
-    name = plan.config.name
-    return {"config": name, "sets": sets, "clip": Path(clip).name, "alone": alone, "whole": together}
-
-
-def _sample() -> str:
-    from pipeline.cli import footage
-
-    return str(footage.fetch("demo"))

@@ -1,0 +1,29 @@
+"""Noise: how much a figure varies by itself, and whether two results differ by more than that."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+CERTAIN = 4.0  # standard errors: less than one in ten thousand by chance, and a result has twenty figures
+MAD = 1.4826  # from the median absolute deviation to the standard deviation of a normal distribution
+MEDIAN = 1.2533  # the standard error of a median, in that of a mean
+# The mean range of so many normal numbers in standard deviations: Tippett, Biometrika 17 (1925) 364.
+RANGE = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078}
+
+
+def deviation(rounds: Sequence[float]) -> float:
+    """The standard deviation of one round: the larger of two estimates, as few rounds easily look too much alike."""
+    if len(rounds) < 2:
+        return 0.0
+    middle = statistics.median(rounds)
+    by_median = MAD * statistics.median(abs(value - middle) for value in rounds)
+    by_range = (max(rounds) - min(rounds)) / RANGE.get(len(rounds), RANGE[10])
+    return max(by_median, by_range)
+
+
+def uncertainty(old: Sequence[float], new: Sequence[float]) -> float:
+    """By how much the medians of two series of rounds may differ by chance."""
+    errors = (MEDIAN * deviation(rounds) / math.sqrt(max(1, len(rounds))) for rounds in (old, new))
+    return CERTAIN * math.hypot(*errors)
