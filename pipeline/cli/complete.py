@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Offer = tuple[str, str]  # a word, and what it means
 OWN_TARGETS = {"transport": "one hop of a frame between two processes", "memory": "does any process grow?"}  # of bench
-STAGE_KEYS = ("workers", "restart", "on_error")
+STAGE_KEYS = ("workers", "autoscale", "restart", "on_error")
 AT_ONCE_S = 0.5  # for which a shell may wait for a run to answer
 
 

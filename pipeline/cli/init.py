@@ -71,7 +71,7 @@ def render(name: str) -> str:
 def _stage(built: BuiltStage) -> Iterator[str]:
     yield f"  - name: {built.config.name}"
     yield f"    uses: {built.config.uses}"
-    one = ("workers",) if built.stage.stateful else ()
+    one = ("workers", "autoscale") if built.stage.stateful else ()
     yield from _fields(StageConfig.model_fields, _given(built.config), but=("name", "uses", "options", *one), indent=4)
     given = built.config.options
     lines = list(_options(built, given))
