@@ -225,7 +225,7 @@ class Ledger(Fates):
             self.fates["rejected"] += 1
             self._release(number)
             return
-        slot.index, slot.pts, slot.duration = index, pts, duration
+        slot.index, slot.pts, slot.duration, slot.stamp = index, pts, duration, slot.generation
         slot.todo = set(range(1, len(self.posts)))
         self.live[index] = number
         for child in self.posts[0].children:

@@ -18,7 +18,7 @@ from pipeline.ledger import Verdict
 
 MAX_BYTES = 65536  # of one message; the sockets refuse more
 
-_GRANT = struct.Struct("<BBHIqqqB")
+_GRANT = struct.Struct("<BBHIqqqBI")
 _COMMIT = struct.Struct("<BBHIqqq")
 _GRANT_KIND, _COMMIT_KIND = 1, 2
 _BLANK = 1
@@ -28,7 +28,8 @@ _BLANK = 1
 class Grant:
     """Sent by the supervisor: the worker may touch this slot until it commits. A Commit follows, or its death.
 
-    `pts` and `duration` are in the stream's time base; `buffer` is the half of its lasting memory to read.
+    `pts` and `duration` are in the stream's time base; `buffer` is the half of its lasting memory to read,
+    `stamp` what lies behind the planes of this frame (see tripwire.py).
     """
 
     slot: int
@@ -38,11 +39,12 @@ class Grant:
     duration: int
     blank: bool = False
     buffer: int = 0
+    stamp: int = 0
 
     def pack(self) -> bytes:
         return _GRANT.pack(
             _GRANT_KIND, _BLANK if self.blank else 0, self.slot, self.generation, self.index, self.pts, self.duration,
-            self.buffer,
+            self.buffer, self.stamp,
         )  # fmt: skip
 
 
@@ -219,8 +221,8 @@ def unpack(data: bytes) -> Anything:
             _, verdict, slot, generation, pts, duration, busy_ns = _COMMIT.unpack(data)
             return Commit(slot, generation, Verdict(verdict), pts, duration, busy_ns)
         if data[:1] == b"\x01":
-            _, flags, slot, generation, index, pts, duration, buffer = _GRANT.unpack(data)
-            return Grant(slot, generation, index, pts, duration, bool(flags & _BLANK), buffer)
+            _, flags, slot, generation, index, pts, duration, buffer, stamp = _GRANT.unpack(data)
+            return Grant(slot, generation, index, pts, duration, bool(flags & _BLANK), buffer, stamp)
         message: Message = _ANY.validate_json(data)
     except (struct.error, ValueError, ValidationError) as error:
         raise ProtocolError(f"not a message: {data[:80]!r} ({type(error).__name__})") from error

@@ -50,12 +50,14 @@ class GrantTo:
     pts: int
     duration: int
     blank: bool
+    stamp: int  # what lies behind the planes of this frame: see tripwire.py
 
 
 @dataclass(slots=True)
 class Slot:
     index: int = -1
     generation: int = 0
+    stamp: int = 0  # the generation with which the source brought this frame
     pts: int = 0
     duration: int = 0
     tries: int = 0
@@ -76,7 +78,8 @@ class Slot:
         # A frame that is done again is done alone: its commit may die with a worker that has begun the next one, and it
         # must not be blamed for that a second time.
         self.leases[stage] = Lease(worker, stage, number, self.generation, alone=self.tries > 0)
-        return GrantTo(worker, stage, number, self.generation, self.index, self.pts, self.duration, self.blank)
+        stamp = self.stamp if stage else self.generation
+        return GrantTo(worker, stage, number, self.generation, self.index, self.pts, self.duration, self.blank, stamp)
 
 
 @dataclass(slots=True)

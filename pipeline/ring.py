@@ -34,6 +34,7 @@ from pipeline.frame import FrameSpec, Plane
 
 PAGE = mmap.PAGESIZE
 MARGIN = 256  # bytes behind each array: vector code (swscale's, say) reads past the end of a picture's last row
+STAMP_ROOM = 16  # bytes at the very end of each slot of a plane: see tripwire.py
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
@@ -57,12 +58,18 @@ class Region:
 
     def arrays(self, fd: int, *, writable: bool) -> list[NDArray[Any]]:
         """Map the file and return its arrays; those of a read-only mapping cannot be written."""
+        return self.arrays_and_margins(fd, writable=writable)[0]
+
+    def arrays_and_margins(self, fd: int, *, writable: bool) -> tuple[list[NDArray[Any]], list[memoryview]]:
+        """The same, with the last STAMP_ROOM bytes of the margin behind each array, which no picture reaches."""
         protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
         mapped = mmap.mmap(fd, self.nbytes, mmap.MAP_SHARED | mmap.MAP_POPULATE, protection)
-        return [
+        arrays = [
             np.frombuffer(mapped, self.dtype, math.prod(self.shape), at * self.stride).reshape(self.shape)
             for at in range(self.count)
         ]
+        whole = memoryview(mapped)
+        return arrays, [whole[(at + 1) * self.stride - STAMP_ROOM : (at + 1) * self.stride] for at in range(self.count)]
 
 
 def plane_region(plane: Plane, spec: FrameSpec, slots: int) -> Region:

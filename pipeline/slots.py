@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.frame import OBJECTS, Arrays, Frame, read_only
 from pipeline.messages import Grant, Mapping
 from pipeline.ring import Region
+from pipeline.tripwire import Tripwire
 
 
 class SlotViews:
@@ -20,6 +21,7 @@ class SlotViews:
     def __init__(self, mappings: Sequence[Mapping], fds: Sequence[int]) -> None:
         planes: dict[str, list[NDArray[Any]]] = {}
         lasting: dict[str, list[NDArray[Any]]] = {}
+        stamps: dict[bool, dict[str, list[memoryview]]] = {False: {}, True: {}}
         for mapping, fd in zip(mappings, fds, strict=True):
             region = Region(
                 mapping.name,
@@ -27,9 +29,12 @@ class SlotViews:
                 OBJECTS if mapping.dtype == "objects" else np.dtype(mapping.dtype),
                 mapping.count,
             )
-            arrays = region.arrays(fd, writable=mapping.writable)
+            arrays, margins = region.arrays_and_margins(fd, writable=mapping.writable)
             os.close(fd)
             (lasting if mapping.memory else planes)[mapping.name] = arrays
+            if not mapping.memory:
+                stamps[mapping.writable][mapping.name] = margins
+        self.tripwire = Tripwire(read=stamps[False], written=stamps[True])
         count = len(next(iter(planes.values()))) if planes else 0
         self._frames = [Frame({name: arrays[slot] for name, arrays in planes.items()}) for slot in range(count)]
         self._before = [{name: read_only(pair[at]) for name, pair in lasting.items()} for at in (0, 1)]

@@ -48,10 +48,8 @@ class Traffic:
                 member.granted_at, member.heard = now, patient_now
                 member.retrying = self.ledger.slots[given.slot].tries > 0
             buffer = self._flips[given.stage]
-            self.send(
-                member,
-                Grant(given.slot, given.generation, given.index, given.pts, given.duration, given.blank, buffer),
-            )
+            frame = given.index, given.pts, given.duration, given.blank
+            self.send(member, Grant(given.slot, given.generation, *frame, buffer, given.stamp))
 
     def send(self, member: Member, message: Anything) -> None:
         """What cannot be delivered is lost with its worker: if it is not dead, it is ended, and its pidfd says so."""

@@ -39,6 +39,7 @@ from pipeline.messages import (
 from pipeline.process import die_with_parent
 from pipeline.slots import SlotViews
 from pipeline.stage import Sink, Source, Stage, Transform
+from pipeline.tripwire import TripwireError
 from pipeline.tuning import tune
 
 SETUP_FAILED = 3  # exit code: do not start me again
@@ -157,7 +158,7 @@ class Worker:
         frame = self._views.frame(grant)
         fault_point(self._name, "granted", grant.index)
         begun = time.perf_counter_ns()
-        verdict = self._step(frame)
+        verdict = self._guarded(self._views, grant, frame)
         busy = time.perf_counter_ns() - begun
         fault_point(self._name, "before_commit", grant.index)
         self._desk.tell()  # before the commit: what was counted over a frame is known when the frame is
@@ -165,6 +166,22 @@ class Worker:
         fault_point(self._name, "committed", grant.index)
         if verdict is Verdict.RETURNED:
             self._drain()
+
+    def _guarded(self, views: SlotViews, grant: Grant, frame: Frame) -> Verdict:
+        """The step, between two looks at whose planes these are. A sink or a source ends where they are not its own."""
+        if grant.blank:
+            return self._step(frame)
+        try:
+            views.tripwire.begin(grant)
+            verdict = self._step(frame)
+            if verdict is Verdict.DONE:
+                views.tripwire.end(grant)
+        except TripwireError as error:
+            if not isinstance(self._stage, Transform):
+                raise
+            self._client.send(_fault("frame", error))
+            return Verdict.FAILED
+        return verdict
 
     def _step(self, frame: Frame) -> Verdict:
         match self._stage:

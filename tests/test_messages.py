@@ -67,11 +67,11 @@ medium = st.integers(0, 2**32 - 1)
 large = st.integers(-(2**63), 2**63 - 1)
 
 
-@given(small, medium, large, large, large, st.booleans(), st.integers(0, 1))
+@given(small, medium, large, large, large, st.booleans(), st.integers(0, 1), medium)
 def test_grants_survive_the_whole_range_of_their_fields(
-    slot: int, generation: int, index: int, pts: int, duration: int, blank: bool, buffer: int
+    slot: int, generation: int, index: int, pts: int, duration: int, blank: bool, buffer: int, stamp: int
 ) -> None:
-    grant = Grant(slot, generation, index, pts, duration, blank, buffer)
+    grant = Grant(slot, generation, index, pts, duration, blank, buffer, stamp)
     assert unpack(grant.pack()) == grant
     assert len(grant.pack()) < 64
 
