@@ -73,7 +73,7 @@ def service_s(cost: Cost, workers: int, cores: int) -> float:
 
 
 def cycle_s(cost: Cost, workers: int, pipeline: Pipeline) -> float:
-    """How long a frame binds a worker: its service, and the way of the next frame where that is not hidden behind it."""
+    """How long a frame binds a worker: its service, and the way of the next frame where that is not hidden by it."""
     hop = 0.0 if cost.ahead and workers == 1 else pipeline.hop_s
     return service_s(cost, workers, pipeline.cores) + hop
 

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.errors import ConfigError
 
 WIDTH, HEIGHT, DPI = 8.0, 4.6, 100  # inches of one plot: 800 pixels wide
+WORDS = {"cores": "the cores", "control": "the runtime", "slots": "the slots"}
 BLUE, ORANGE, RED, GREY = "#0b5394", "#e69138", "#cc0000", "#777777"
 
 Content = Mapping[str, Any]
@@ -59,8 +60,8 @@ def _plots(content: Content) -> dict[str, Draw]:
 
 def _workers(axes: Any, content: Content) -> None:
     """Frames/s against workers: what the model says as a line, what was measured as points from worst to best."""
-    sweep, prediction = content.get("sweep"), content.get("prediction")
-    shown = sweep or prediction
+    sweep = content.get("sweep")
+    shown = sweep or content["prediction"]
     numbers = [point["workers"] for point in shown["points"]]
     axes.plot(
         numbers, [point["predicted"] for point in shown["points"]], color=ORANGE, lw=2, label="predicted", zorder=2
@@ -76,7 +77,8 @@ def _workers(axes: Any, content: Content) -> None:
     else:
         rounds, rate = content["whole"]["fps_of_rounds"], content["whole"]["fps"]
         _points(axes, [shown["workers"]], [rate], "measured", [[rate - min(rounds)], [max(rounds) - rate]])
-    _mark_limits(axes, sweep)
+    if sweep:
+        _mark_limits(axes, sweep)
     axes.set_xticks(numbers)
     axes.set_xlim(numbers[0] - 0.4, numbers[-1] + 0.6)
     _finish(axes, f"{_title(content)}: rate against workers", f"workers of {shown['stage']}", "rate [frames/s]")
@@ -86,16 +88,14 @@ def _points(axes: Any, numbers: list[int], rates: list[float], label: str, bars:
     axes.errorbar(numbers, rates, yerr=bars, fmt="o", ms=7, capsize=4, color=BLUE, label=label, zorder=3)
 
 
-def _mark_limits(axes: Any, sweep: Content | None) -> None:
+def _mark_limits(axes: Any, sweep: Content) -> None:
     """From which number of workers on something else is the limit."""
-    moved = [point for point in (sweep or {}).get("points", ()) if point["bottleneck"] != (sweep or {})["stage"]]
+    moved = next((point for point in sweep["points"] if point["bottleneck"] != sweep["stage"]), None)
     if moved:
-        what = moved[0]["bottleneck"] or {"cores": "the cores", "control": "the runtime"}.get(
-            moved[0]["limit"], "slots"
-        )
-        axes.axvline(moved[0]["workers"] - 0.5, color=GREY, ls=":", lw=1)
-        place = (moved[0]["workers"] - 0.45, 0.04)
-        axes.text(*place, f"from here on\n{what} the limit", color=GREY, transform=axes.get_xaxis_transform())
+        what = moved["bottleneck"] or WORDS[moved["limit"]]
+        axes.axvline(moved["workers"] - 0.5, color=GREY, ls=":", lw=1)
+        place = (moved["workers"] - 0.46, 0.04)
+        axes.text(*place, f"from here on\nlimited by {what}", color=GREY, transform=axes.get_xaxis_transform())
 
 
 def _load(axes: Any, content: Content) -> None:
@@ -119,7 +119,7 @@ def _load(axes: Any, content: Content) -> None:
 
 def _title(content: Content) -> str:
     names = ", ".join(content.get("stand_ins") or ())
-    return content["config"] + (f" (stand-ins: {names})" if names else "")
+    return str(content["config"]) + (f" (stand-ins: {names})" if names else "")
 
 
 def _finish(axes: Any, title: str, across: str, up: str) -> None:
@@ -130,4 +130,4 @@ def _finish(axes: Any, title: str, across: str, up: str) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=11, frameon=False, loc="upper left")
+    axes.legend(fontsize=11, frameon=False, loc="best")

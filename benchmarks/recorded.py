@@ -21,9 +21,8 @@ def stand_ins(
     `stages`: which ones; None for all that hold a model, and those that `times` names. `times`: `STAGE=MS`, or
     `STAGE=MS/CPU_MS`. What they do not say comes from the earlier result, or from those that come with this program."""
     given = dict(_parse(text, plan) for text in times)
-    wanted = [
-        built for built in plan.stages if built.name in given or (built.stage.heavy if stages is None else built.name in stages)
-    ]  # fmt: skip
+    replaced = {built.name for built in plan.stages if built.stage.heavy} if stages is None else set(stages)
+    wanted = [built for built in plan.stages if built.name in replaced | given.keys()]
     sources = [(earlier, "the earlier result")] if earlier else []
     sources += [(result, f"benchmarks/results/{name}") for name, result in _shipped()]
     return {built.name: given.get(built.name) or _look_up(built, plan, sources) for built in wanted}

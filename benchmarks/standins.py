@@ -20,7 +20,7 @@ BLOCK = bytes(1 << 18)  # hashed to burn CPU: a quarter of a millisecond, withou
 
 
 class Taking(Transform):
-    """`clean` is `image`, after so long: computing for `cpu_ms` in all, with as many threads as it takes, then asleep."""
+    """`clean` is `image`, after so long: computing for `cpu_ms`, in as many threads as that takes, then asleep."""
 
     writes = ("clean",)
 

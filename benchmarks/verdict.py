@@ -86,26 +86,24 @@ class Judge:
         return next(cost for cost in self.pipeline.stages if cost.name == stage)
 
     def _what_holds(self) -> str:
-        rate = f"{self.now.rate:.1f} frames/s"
-        if self.now.kind == "stage":
-            cost = self._cost(self.now.stage)
-            with_workers = "one worker" if cost.workers == 1 else f"{cost.workers} workers"
-            return (
-                f"The bottleneck is {cost.name}: {1000 * cost.service_s:.1f} ms a frame with {with_workers} "
-                f"allow {rate}; measured: {self.measured_fps:.1f}."
-            )
-        if self.now.kind == "cores":
-            cpu = 1000 * sum((cost.cpu_s for cost in self.pipeline.stages), self.pipeline.control_s)
-            return (
-                f"The bottleneck is the processor: {cpu:.1f} ms of CPU a frame on {_cores(self.pipeline.cores)} "
-                f"allow {rate}; measured: {self.measured_fps:.1f}."
-            )
-        if self.now.kind == "slots":
-            return f"The bottleneck is slots: {self.pipeline.slots} of them allow {rate}; measured: {self.measured_fps:.1f}."
-        return (
-            f"The bottleneck is the runtime itself: {1000 * self.pipeline.control_s:.2f} ms of the supervisor a frame "
-            f"allow {rate}; measured: {self.measured_fps:.1f}."
-        )
+        """The bottleneck by name, and the rate that it allows."""
+        what, why = self.now.stage, ""
+        match self.now.kind:
+            case "stage":
+                cost = self._cost(what)
+                workers = "one worker" if cost.workers == 1 else f"{cost.workers} workers"
+                why = f"{1000 * cost.service_s:.1f} ms a frame with {workers} allow"
+            case "cores":
+                cpu = sum((cost.cpu_s for cost in self.pipeline.stages), self.pipeline.control_s)
+                what, why = (
+                    "the processor",
+                    f"{1000 * cpu:.1f} ms of CPU a frame on {_cores(self.pipeline.cores)} allow",
+                )
+            case "slots":
+                what, why = "the ring", f"{self.pipeline.slots} slots allow"
+            case "control":
+                what, why = "the runtime itself", f"{1000 * self.pipeline.control_s:.2f} ms of control a frame allow"
+        return f"The bottleneck is {what}: {why} {self.now.rate:.1f} frames/s; measured: {self.measured_fps:.1f}."
 
     def _what_moves(self, number: int, then: Bound) -> str:
         """With one worker more, and with as many as it takes until something else holds the rate."""

@@ -1,4 +1,4 @@
-"""How many frames a second does a whole pipeline do, its processes side by side, and what does each stage cost there?"""
+"""How many frames a second does a whole pipeline do, its processes side by side, and what is each stage's part?"""
 
 from __future__ import annotations
 

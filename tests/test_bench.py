@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import memory, peers, results, stages, tables, transport, whole
+from benchmarks import memory, peers, plots, results, stages, tables, transport, whole
 from pipeline.api import RunFailed
 from pipeline.config import load_config
 from pipeline.errors import ConfigError, RunError
@@ -29,7 +29,10 @@ def result(**figures: object) -> dict[str, object]:
 def test_a_slower_stage_is_a_loss_and_noise_is_not() -> None:
     old = result(alone={"a": {"fps": 100.0, "p50_ms": 10.0}, "b": {"fps": 50.0}})
     new = result(alone={"a": {"fps": 80.0, "p50_ms": 12.5}, "b": {"fps": 46.0}})
-    assert results.losses(old, new, 0.15) == ["alone.a.fps: 100 -> 80", "alone.a.p50_ms: 10 -> 12.5"]
+    assert results.losses(old, new, 0.15) == [
+        "alone.a.fps: 100 -> 80 (20 % worse; noise 0 %)",
+        "alone.a.p50_ms: 10 -> 12.5 (25 % worse; noise 0 %)",
+    ]
     assert results.losses(new, old, 0.15) == []
 
 
@@ -74,6 +77,14 @@ def test_the_page_is_made_from_the_results() -> None:
     assert tables.PAGE.read_text() == tables.page()
 
 
+def test_the_plots_are_those_of_the_results() -> None:
+    """Run `python -m benchmarks.tables` where this fails."""
+    drawn = {name: content for name, content in tables.kept().items() if tables.is_drawn(content)}
+    assert {path.stem for path in tables.PLOTS.glob("*.png")} == drawn.keys()
+    for name, content in drawn.items():
+        assert plots.digest(content).encode() in (tables.PLOTS / f"{name}.png").read_bytes(), name
+
+
 def test_every_result_that_is_kept_has_its_machine() -> None:
     kept = sorted(results.FOLDER.glob("*.json"))
     assert kept
@@ -92,6 +103,7 @@ def test_each_stage_alone_is_timed_on_real_frames(tmp_path: Path) -> None:
     for name, times in found["stages"].items():
         assert 0 < times["p50_ms"] <= times["p95_ms"] <= times["p99_ms"], name
         assert times["fps"] == pytest.approx(1000 / times["p50_ms"], rel=0.1)
+        assert min(times["p50_ms_of_rounds"]) <= times["p50_ms"] <= max(times["p50_ms_of_rounds"]), name
     assert [model["name"] for model in found["models"]] == ["yolov5s-seg", "telea"]
 
 

@@ -120,7 +120,7 @@ def _pipeline(order: Order, folder: Path, old: Mapping[str, Any] | None, telling
 
 
 def _plan(order: Order, folder: Path) -> tuple[Plan, str | None]:
-    """The plan, and the name of the clip; a sample is fetched where the configuration wants a clip and none is given."""
+    """The plan, and the name of the clip: a sample where the configuration wants a clip and none is given."""
     from pipeline.config import load_config
 
     def load(given: str | None) -> Plan:
@@ -157,10 +157,11 @@ def _to_be_replaced(order: Order, plan: Plan) -> list[str] | None:
 def _lacks(plan: Plan, name: str) -> bool:
     """Whether weights that this stage needs are not here."""
     from models import weights
+    from pipeline.cli.weights import NeedsWeights
 
     stage = next(built.stage for built in plan.stages if built.name == name)
-    needed = getattr(stage, "weights_needed", list)()
-    return any(weights.status(one, hashed=False).state == "missing" for one in needed)
+    assert isinstance(stage, NeedsWeights)
+    return any(weights.status(one, hashed=False).state == "missing" for one in stage.weights_needed())
 
 
 def _show(content: Mapping[str, Any], *, as_json: bool) -> None:
