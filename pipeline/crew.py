@@ -14,7 +14,7 @@ from pipeline.config import BuiltStage, RestartPolicy, cores, worker_environment
 from pipeline.control import new_identity
 from pipeline.errors import RunError
 from pipeline.lifeline import Orders
-from pipeline.process import Process
+from pipeline.process import Process, want_descriptors
 from pipeline.runlog import RunLog
 
 State = Literal["born", "waiting", "setup", "ready", "draining", "leaving", "stopping", "done", "undead"]
@@ -22,6 +22,8 @@ OVER = frozenset({"leaving", "stopping", "done", "undead"})  # nobody takes its 
 BIRTH_DEADLINE = 60.0
 DRAIN_DEADLINE = 60.0
 STOP_DEADLINE = 5.0
+NO_ROOM_S = 8.0  # until the next try to start one more worker of a stage that others work for
+SPARE = 16  # descriptors that must be free beside those that each worker's connection may still take
 
 
 @dataclass
@@ -93,7 +95,8 @@ class Crew:
         self.wanted = [built.workers for built in stages]  # workers of each stage
 
     def start(self, stage: int, number: int, now: float) -> Member:
-        """Start one worker. Call from the main thread."""
+        """Start one worker. Call from the main thread. Raises OSError."""
+        want_descriptors(SPARE + len(self.members))
         built = self.stages[stage]
         identity = new_identity(built.name, number)
         threads = max(1, cores() // self.wanted[stage]) if built.stage.heavy else 1
@@ -144,14 +147,22 @@ class Crew:
         """Start those whose time has come. Raises RunError."""
         due = [entry for entry in self._due if entry[0] <= now]
         self._due = [entry for entry in self._due if entry[0] > now]
+        refused: dict[int, float] = {}  # stages for which nobody can be started, and when to try again
         for _, stage, number in due:
-            try:
-                yield self.start(stage, number, now)
-            except OSError as error:  # no process, no memory, no descriptor to be had
-                delay = self._budgets[stage].died(now)
-                if delay is None:
-                    raise RunError(f"{self.stages[stage].name}: cannot be started ({error})") from error
-                self._due.append((now + max(1.0, delay), stage, number))
+            if stage not in refused:
+                try:
+                    yield self.start(stage, number, now)
+                    continue
+                except OSError as error:  # no process, no memory, no descriptor to be had
+                    refused[stage] = now + self._next_try(stage, now, error)
+            self._due.append((refused[stage], stage, number))
+
+    def _next_try(self, stage: int, now: float, error: OSError) -> float:
+        """Seconds; a stage that nobody works for has only so many tries."""
+        delay = self._budgets[stage].died(now)
+        if delay is None and not self.of(stage):
+            raise RunError(f"{self.stages[stage].name}: cannot be started ({error.strerror})") from error
+        return NO_ROOM_S if delay is None else max(1.0, delay)
 
     def silent(self, now: float) -> list[Member]:
         """Those that have said nothing for longer than they may."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from pipeline.instances import is_locked
 from pipeline.lifeline import Lifeline, Orders
 
 LONGEST_DEATH = 5.0  # seconds from SIGKILL to the end of a process, but for one that hangs in the kernel
+PLENTY = 16384  # open files
 KILL_GROUP = getattr(os, "killpg")  # noqa: B009 - banned by lint everywhere but here
 
 
@@ -111,6 +114,19 @@ class Watched:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGTERM)
         return True
+
+
+def want_descriptors(count: int) -> None:
+    """See to it that so many more files can be opened, by this process's own limit. Raises OSError where they cannot.
+
+    libzmq aborts a process that cannot take a connection for want of a descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = PLENTY if hard == resource.RLIM_INFINITY else min(hard, PLENTY)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    if soft != resource.RLIM_INFINITY and len(os.listdir("/proc/self/fd")) + count > soft:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def die_with_parent(parent: int) -> None:
