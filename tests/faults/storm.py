@@ -75,7 +75,7 @@ class Storm:
 
     # What can happen
 
-    def _kill(self, victim: psutil.Process) -> None:
+    def kill(self, victim: psutil.Process) -> None:
         self.done["kill"] += 1
         now = time.time()
         victim.kill()
