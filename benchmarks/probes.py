@@ -1,13 +1,14 @@
-"""Stages that do no work but note when they stop and start: what lies between is the runtime's own time."""
+"""Stages that do no work, so that whatever happens between and beside them is the runtime's own doing."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from benchmarks.sleepers import Take, Work
 from pipeline.frame import Frame, FrameSpec
 from pipeline.stage import Sink, Source, Transform
 
@@ -80,3 +81,35 @@ class Clock(Sink):
             "memcpy_us": float(np.median(copies)),
             "memcpy_in_cache_us": float(np.median(warm)),
         }
+
+
+class Idle(Work):
+    """Is lent the picture and a plane of its own, and touches neither."""
+
+    writes = ("clean",)
+
+
+class IdleMask(Work):
+    """The same for small planes."""
+
+    reads = ("image", "clean")
+    writes = ("mask", "objects")
+
+
+class IdleSink(Take):
+    """Is lent everything, and touches nothing."""
+
+    reads: ClassVar[tuple[str, ...]] = ("image", "clean", "mask", "objects")
+
+
+class Copying(Idle):
+    """Reads every pixel of each frame into memory of its own: what the runtime must not do."""
+
+    _kept: Any
+
+    def setup(self, spec: FrameSpec) -> None:
+        self._kept = np.zeros((spec.height, spec.width, 3), np.uint8)
+
+    def process(self, frame: Frame) -> None:
+        np.copyto(self._kept, frame.image)
+        super().process(frame)
