@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts bench clean
+.PHONY: help install demo test torture check lint types contracts bench clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,6 +37,12 @@ contracts: $(READY)
 
 test: check      ## Everything above, and the tests
 	$(BIN)/pytest
+
+# Every bytecode and every system call is some thousand kills: half an hour on two cores, beside the storm.
+MINUTES ?= 10
+SEED    ?=
+torture: $(READY)  ## The proof kit in full, and MINUTES of storm; SEED=N repeats one
+	MINUTES=$(MINUTES) SEED=$(SEED) $(BIN)/pytest -m torture -v -s
 
 bench: $(READY)  ## Measure stages, whole, transport and memory here; results and docs/performance.md are made anew
 	$(BIN)/cleanplate bench remove-people --json benchmarks/results/remove-people.json
