@@ -83,10 +83,11 @@ def test_nobody_prints_but_the_command_line_and_the_benchmarks() -> None:
 BANNED = {
     r"multiprocessing\.(Lock|RLock|Queue|Event|Condition|Semaphore|Barrier|Value)": "a killed holder never lets go",
     r"os\.kill(pg)?\(": "signals go through a pidfd",
-    r"\btime\.time\(": "deadlines are monotonic",
+    r"\btime\.time(_ns)?\(": "deadlines are monotonic",
     r"\b(send_pyobj|recv_pyobj|pickle\.loads?)\(": "no pickle on any wire",
-    r"zmq\.(PUB|SUB)\b": "tokens never travel by PUB/SUB",
-    r"set_start_method|get_context\(\"fork\"": "children are started by exec",
+    r"zmq\.(SocketType\.)?X?(PUB|SUB)\b": "tokens never travel by PUB/SUB",
+    r"set_start_method|get_context\(|multiprocessing\.(Process|Pool|Manager)\b|ProcessPoolExecutor": "exec, no fork",
+    r"\bos\.fork(pty)?\(": "children are started by exec",
 }
 
 
@@ -94,6 +95,52 @@ BANNED = {
 def test_what_is_banned_is_not_in_the_runtime_the_stages_or_the_models(pattern: str) -> None:
     places = [relative(p) for p in SOURCES if "benchmarks" not in p.parts and re.search(pattern, p.read_text())]
     assert places == []
+
+
+UNDER_ANOTHER_NAME = {
+    "multiprocessing": {
+        "Lock",
+        "RLock",
+        "Queue",
+        "Event",
+        "Condition",
+        "Semaphore",
+        "Barrier",
+        "Value",
+        "Process",
+        "Pool",
+    },
+    "os": {"kill", "killpg", "fork", "forkpty"},
+    "time": {"time", "time_ns"},
+    "zmq": {"PUB", "SUB", "XPUB", "XSUB"},
+    "pickle": {"load", "loads"},
+}
+
+
+def test_what_is_banned_is_not_imported_by_its_bare_name() -> None:
+    places = [
+        f"{relative(path)}:{node.lineno}"
+        for path in SOURCES
+        if "benchmarks" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and {alias.name for alias in node.names} & UNDER_ANOTHER_NAME.get(str(node.module).split(".")[0], set())
+    ]
+    assert places == []
+
+
+def test_signals_are_sent_by_one_module_and_by_the_faults_of_tests() -> None:
+    """psutil's ways too: it knows processes by number, which may be another's by now."""
+    sending = re.compile(r"pidfd_send_signal|killpg|pthread_kill|raise_signal|\.send_signal\(|\.suspend\(")
+    places = {relative(path) for path in SOURCES if "benchmarks" not in path.parts and sending.search(path.read_text())}
+    assert places == {"pipeline/process.py", "pipeline/faults.py", "pipeline/opcodes.py"}
+
+
+def test_the_runtime_reads_the_calendar_for_stamps_only() -> None:
+    """A deadline by the clock on the wall goes off, or never does, when somebody sets that clock."""
+    runtime = (ROOT / "pipeline").glob("*.py")
+    places = {relative(path) for path in runtime if re.search(r"\bdatetime\.(utc)?now\(", path.read_text())}
+    assert places == {"pipeline/run.py", "pipeline/runlog.py"}
 
 
 def test_environment_variables_are_read_in_two_places_only() -> None:
