@@ -12,6 +12,7 @@ from typing import Any
 import zmq
 
 from pipeline.config import state_dir
+from pipeline.control import HANDSHAKE_MS
 from pipeline.errors import ConfigError, ProtocolError, RunError
 from pipeline.instances import running
 from pipeline.reading import close_match
@@ -31,6 +32,7 @@ class AdminServer:
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST)
+        self.socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.set_hwm(BACKLOG)
         try:

@@ -17,6 +17,7 @@ from pipeline.messages import MAX_BYTES, Anything, unpack
 
 HEARTBEAT = 0.5  # seconds between the signs of life of a worker that waits
 HIGH_WATER = 256  # messages; credits are far below
+HANDSHAKE_MS = 5000  # within which whoever connects must say in full who it is
 
 
 def new_identity(stage: str, number: int) -> bytes:
@@ -33,6 +34,7 @@ class ControlServer:
         self.socket = self._context.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+        self.socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.set_hwm(HIGH_WATER)
         self.endpoint = f"ipc://{self._path}"
