@@ -12,7 +12,7 @@ def pipeline(content: Content) -> Iterator[str]:
     """The verdict first, then what it stands on."""
     yield f"## `{content['config']}`: what it does here, and what holds it\n"
     clip = f" on {content['clip']}" if content["clip"] else ""
-    yield f"`cleanplate bench {content['config']}`{clip}, {content['alone']['size']}.\n"
+    yield f"`cleanplate bench {content['target']}`{clip}, {content['alone']['size']}.\n"
     yield from _stand_ins(content)
     yield f"**{content['verdict']['said']}**\n"
     yield from _stages(content)
@@ -44,8 +44,9 @@ def _stages(content: Content) -> Iterator[str]:
         waits = (
             ["", "", ""] if wait["p99"] == 0 else [f"{wait['p50']:.1f}", f"{wait['p99']:.1f}", f"{queue['mean']:.1f}"]
         )
-        rows.append([name, f"{stage['workers']:.0f}", *times, *waits, f"{stage['cpu_ms']:.1f}"])
-    heads = ["stage", "workers", "alone", "p50", "p95", "p99", "wait p50", "wait p99", "queue", "CPU"]
+        several = f" x{stage['workers']}" if stage["workers"] > 1 else ""
+        rows.append([name + several, *times, *waits, f"{stage['cpu_ms']:.1f}"])
+    heads = ["stage", "alone", "p50", "p95", "p99", "wait p50", "wait p99", "queue", "CPU"]
     yield from table(heads, rows)
     yield (
         "\nMilliseconds a frame: by itself in one process (*alone*), beside all others (*p50* to *p99*), waiting for a "

@@ -44,7 +44,8 @@ def measure(plan: Plan, wish: Wish, told: Told = lambda _: None) -> dict[str, An
         content["copy_us"] = copy_us(content["alone"]["size"])
         if wish.load_s:
             content["load"] = load.measure(plan, content["whole"]["fps"], wish.load_s, folder, told)
-        judge = Judge(pipeline_of(plan, content, cores()), content["whole"]["fps"])
+        measured = content["whole"]
+        judge = Judge(pipeline_of(plan, content, cores()), measured["fps"], measured["others_busy"])
         content["verdict"] = judge.verdict()
         content["prediction"] = predictions(judge)
         if wanted:

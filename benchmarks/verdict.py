@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.model import Bound, Cost, Pipeline, next_number, predict
 from pipeline.config import Plan
 
+DISTURBED = 0.15  # of the cores taken by others
 LOWEST_SHARE = 0.5  # of what the model says, below which it is the model that is wrong
 
 
@@ -51,8 +52,10 @@ def _calm(content: Mapping[str, Any]) -> Mapping[str, Any]:
 class Judge:
     """Asks the model, and corrects it where it was measured: what held the rate then may hold it a little lower."""
 
-    def __init__(self, pipeline: Pipeline, measured_fps: float) -> None:
+    def __init__(self, pipeline: Pipeline, measured_fps: float, others_busy: float = 0.0) -> None:
+        """`others_busy`: processors that other programs took meanwhile."""
         self.pipeline = pipeline
+        self.others_busy = others_busy
         self.now = predict(pipeline)
         self.measured_fps = measured_fps
         share = measured_fps / self.now.rate if self.now.rate else 1.0
@@ -70,6 +73,8 @@ class Judge:
         then = self.rate({stage: number}) if number else None
         said = [self._what_holds()]
         said.append(self._what_moves(number, then) if number and then else self._why_not())
+        if self.others_busy > DISTURBED * self.pipeline.cores:
+            said.append(f"Other programs took {self.others_busy:.1f} cores meanwhile: measure again when it is quiet.")
         return {
             "limit": self.now.kind,
             "bottleneck": stage or None,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.results import of_run
+from benchmarks.transport import Bystanders
 from benchmarks.watch import Watch
 from pipeline.config import Plan
 from pipeline.errors import RunError
@@ -17,8 +18,9 @@ WARM = 10  # frames out before anything is counted: the pipeline fills
 def measure(plan: Plan, frames: int, rounds: int, told: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     """`rounds` runs of at most `frames` frames each; of each figure the median. Raises RunFailed, RunError.
 
-    Loading and filling are not counted: the clock goes from the `WARM`th frame out to the last one."""
-    found = []
+    Loading and filling are not counted: the clock goes from the `WARM`th frame out to the last one. `others_busy`:
+    processors that other programs took meanwhile."""
+    found, bystanders = [], Bystanders()
     for number in range(rounds):
         told(f"the whole, round {number + 1} of {rounds}")
         found.append(_round(plan, frames))
@@ -27,6 +29,7 @@ def measure(plan: Plan, frames: int, rounds: int, told: Callable[[str], None] = 
         "fps_of_rounds": [one["fps"] for one in found],
         "control_ms_per_frame_of_rounds": [one["control_ms_per_frame"] for one in found],
         "frames": found[0]["frames"],
+        "others_busy": round(bystanders.processors(), 2),
         "on_full": plan.on_full,
         "slots": plan.slots,
         "stages": {built.name: _stage(built.config.workers, [one["stages"][built.name] for one in found])

@@ -69,6 +69,12 @@ def test_a_network_whose_threads_fill_the_cores_gains_next_to_nothing() -> None:
     assert "next to nothing: the cores have no more to give" in found["said"]
 
 
+def test_a_machine_that_was_busy_otherwise_is_no_basis() -> None:
+    pipeline = Pipeline((SOURCE, Cost("net", 0.040), SINK), 2)
+    assert "Other programs took 1.2 cores meanwhile" in Judge(pipeline, 20.0, 1.2).verdict()["said"]
+    assert "Other programs" not in Judge(pipeline, 20.0, 0.2).verdict()["said"]
+
+
 def test_slots_and_the_runtime_are_named_too() -> None:
     few = judge(Cost("a", 0.010), Cost("b", 0.010, after="a"), measured=60.0, slots=1)
     assert few.verdict()["limit"] == "slots"

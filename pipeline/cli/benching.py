@@ -111,6 +111,7 @@ def _pipeline(order: Order, folder: Path, old: Mapping[str, Any] | None, telling
         _say(f"STAND-IN for {name}: {times['service_ms']:g} ms a frame ({times['from']})")
     wish = survey.Wish(order.frames, order.rounds, order.load_s, order.workers, stand_ins)
     return {
+        "target": order.target,
         "config": plan.config.name,
         "sets": list(order.sets),
         "clip": clip,
