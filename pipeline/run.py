@@ -59,11 +59,17 @@ def run_plan(
         before = time.process_time()
         supervisor = Supervisor(plan, folder, log, limit=limit, facts=asdict(instance))
         try:
-            with supervisor.wait.heeding(signal.SIGINT, signal.SIGTERM):
+            with supervisor.wait.heeding(*_endings()):
                 _loop(supervisor, tick)
         finally:
             supervisor.close()
         return _conclude(supervisor, time.process_time() - before, report, log)
+
+
+def _endings() -> list[signal.Signals]:
+    """The signals that ask a run to end: a closed terminal too, but where that is to be ignored (`nohup`)."""
+    hung_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hung_up]
 
 
 def _keep(given: str, outputs: Sequence[str], report: Path | None) -> None:

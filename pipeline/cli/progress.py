@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -38,15 +39,17 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        with suppress(OSError):
+            if self._bar:
+                self._bar.stop()
 
     def say(self, text: str) -> None:
         """Something the user should know once."""
-        if self._bar:
-            self._bar.console.print(f"cleanplate: {text}", markup=False, highlight=False)
-        elif not self._quiet:
-            print(f"cleanplate: {text}", file=sys.stderr)
+        with suppress(OSError):  # the terminal is gone: the log has it, and the run goes on
+            if self._bar:
+                self._bar.console.print(f"cleanplate: {text}", markup=False, highlight=False)
+            elif not self._quiet:
+                print(f"cleanplate: {text}", file=sys.stderr)
 
     def tick(self, supervisor: Supervisor) -> None:
         """Called at every turn of the run's loop."""
@@ -56,12 +59,13 @@ class Progress:
         total = self._expected(supervisor)
         seconds = time.monotonic() - supervisor.books.meter.first_in if supervisor.books.meter.first_in else 0.0
         rate = f"{done / seconds:.1f} frames/s" if done and seconds > 0 else supervisor.phase.value
-        if self._bar and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total, description=rate)
-        else:
-            self._next = time.monotonic() + EVERY_S
-            of = f" of {total}" if total else ""
-            print(f"cleanplate: {done}{of} frames, {rate}", file=sys.stderr)
+        with suppress(OSError):
+            if self._bar and self._task is not None:
+                self._bar.update(self._task, completed=done, total=total, description=rate)
+            else:
+                self._next = time.monotonic() + EVERY_S
+                of = f" of {total}" if total else ""
+                print(f"cleanplate: {done}{of} frames, {rate}", file=sys.stderr)
 
     def _expected(self, supervisor: Supervisor) -> int | None:
         declared = supervisor.staffing.spec.declared_frames if supervisor.staffing.spec else None

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
@@ -155,6 +155,11 @@ def _check_targets(errand: Errand, kept: Sequence[str]) -> None:
 
 def _show(result: Result, *, quiet: bool, debug: bool, short: bool = False) -> None:
     """What is to be said of a run that has ended; `short`: its first line only."""
+    with suppress(OSError):  # the terminal is gone, and with it whoever would read this; the exit code stays
+        _tell(result, quiet=quiet, debug=debug, short=short)
+
+
+def _tell(result: Result, *, quiet: bool, debug: bool, short: bool) -> None:
     report = result.report
     if debug:
         for fault in report["faults"]:

@@ -40,6 +40,11 @@ class Vitals:
         return cls(len(links), threads, sum("memfd:cleanplate" in link for link in links), shared << 10)
 
 
+def within(seconds: float) -> float:
+    """So long at most on this machine, which may be doing something else as well."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def processes_of(folder: Path) -> list[psutil.Process]:
     """Every living process that belongs to the runs in this folder, wherever it hangs in the tree by now."""
     found = []

@@ -65,8 +65,9 @@ class Inside:
     def _check_end(self, before: Vitals) -> None:
         ledger = self.supervisor.ledger
         if self.result.report["result"].startswith("completed"):
-            assert not any(slot.leases for slot in ledger.slots), [slot for slot in ledger.slots if slot.leases]
-            assert sorted(ledger.free) == list(range(len(ledger.slots))), (ledger.free, ledger.slots)
+            # A source that has just brought its last frame may have been granted one more: it goes with the run.
+            ahead = [number for number, slot in enumerate(ledger.slots) if slot.leases.keys() == {0}]
+            assert sorted(ledger.free + ahead) == list(range(len(ledger.slots))), "a slot is not free"
         assert all(member.process.dead for member in self.owned.values())
         assert Vitals.of(os.getpid()) == before
         assert_truthful(self.result.code, self.result.report)

@@ -19,7 +19,7 @@ import pytest
 from pipeline.config import load_config
 from pipeline.errors import ConfigError
 from pipeline.run import run_plan
-from tests.faults.health import Vitals, assert_healthy_or_down, processes_of
+from tests.faults.health import Vitals, assert_healthy_or_down, processes_of, within
 from tests.faults.mortal import Mortal, expected, mortal
 from tests.runs import ROOT, Run
 from tests.waiting import wait_until
@@ -62,7 +62,7 @@ def test_nothing_is_left_of_a_killed_run_after_two_seconds_and_the_next_one_star
                 process.kill()
     run.process.wait()
     assert len(processes) == 6
-    _, alive = psutil.wait_procs(processes, timeout=2)
+    _, alive = psutil.wait_procs(processes, timeout=within(2))
     assert alive == [] or {one.status() for one in alive} == {psutil.STATUS_ZOMBIE}
     print(f"gone after {time.monotonic() - killed_at:.3f} s")
     wait_until(lambda: shared_memory() < before + ring / 4, timeout=10)
