@@ -279,3 +279,5 @@ class World:
         if self.ledger.on_full == "block":
             hopeless = [pts for pts, times in self.blames.items() if times >= 2 * self.ledger.max_tries]
             assert fates["dropped"] <= len(hopeless), "a frame is lost"
+            lost = {(sink, pts) for sink in self.sinks for pts in self.accepted if pts not in hopeless} - self.shown
+            assert not lost, "a branch has lost a frame"

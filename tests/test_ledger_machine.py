@@ -228,6 +228,27 @@ class GrantsToThoseWhoLeave(Ledger):
         """Forgotten at once."""
 
 
+class TakesTheSlotFromItsOtherReaders(Ledger):
+    def died(self, worker: int) -> list[int]:
+        for lease in list(self.held(worker)):
+            for other in list(self.slots[lease.slot].leases.values()):
+                if other is not lease:
+                    self.posts[other.stage].workers[other.worker].remove(other)
+                    self._give_back(other, blame=False)
+        return super().died(worker)
+
+
+class FreesTheSlotWhenOneBranchIsDone(Ledger):
+    def _pass_on(self, number: int, stage: int) -> None:
+        super()._pass_on(number, stage)
+        slot = self.slots[number]
+        if not self.posts[stage].children and slot.todo and not slot.leases:
+            for rest in slot.todo:
+                self.posts[rest].ready.pop(slot.index, None)
+            slot.todo.clear()
+            self._settle(number)
+
+
 class FreesWhatTheUndeadHold(Ledger):
     def _release(self, number: int) -> None:
         self.slots[number].leases = {}
@@ -251,6 +272,8 @@ class NeverGoesOnAfterAPause(Ledger):
 
 
 MUTANTS = [
+    TakesTheSlotFromItsOtherReaders,
+    FreesTheSlotWhenOneBranchIsDone,
     GrantsToThoseWhoLeave,
     FreesWhatTheUndeadHold,
     HearsTheUndead,
