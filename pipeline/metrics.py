@@ -11,14 +11,16 @@ _STEP = math.log(1.02)  # neighbouring buckets differ by 2 %
 
 @dataclass(slots=True)
 class Histogram:
-    """Durations in seconds, in buckets of 2 %."""
+    """Durations in seconds, in buckets of 2 %; `seconds` is their sum."""
 
     counts: Counter[int] = field(default_factory=Counter)
     total: int = 0
+    seconds: float = 0.0
 
     def add(self, seconds: float) -> None:
         self.counts[math.floor(math.log(max(seconds, 1e-9)) / _STEP)] += 1
         self.total += 1
+        self.seconds += seconds
 
     def quantile(self, share: float) -> float:
         """Seconds, within 2 %; 0 where nothing was added."""

@@ -23,7 +23,8 @@ def stage(name: str, frames: int, workers: int = 1, **other: Any) -> dict[str, A
     told = {
         "uses": f"stages:{name}", "source": name == "ingest", "sink": name == "output", "scalable": scalable,
         "live": {}, "autoscale": None, "wanted": workers, "queue": 0, "frames": frames,
-        "busy_ms": quantiles(busy), "wait_ms": quantiles(busy / 4), "restarts": 0, "failures": 0, "dropped": 0,
+        "busy_ms": quantiles(busy), "busy_s": frames * busy / 1000, "wait_ms": quantiles(busy / 4),
+        "wait_s": frames * busy / 4000, "restarts": 0, "failures": 0, "dropped": 0,
         "workers": [
             {"number": at, "pid": first + at, "state": "ready", "frames": frames // workers, "holds": 1}
             for at in range(workers)

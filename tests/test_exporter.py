@@ -79,6 +79,8 @@ def test_the_numbers_of_the_status_are_served_in_seconds_and_by_name(speaker: Sp
     assert [of(found, "cleanplate_slots", run=RUN, state=s) for s in ("free", "taken", "quarantined")] == [4, 9, 1]
     stage = {"run": RUN, "stage": "inpainting"}
     assert of(found, "cleanplate_stage_busy_seconds", **stage, quantile="0.5") == pytest.approx(0.0832)
+    assert of(found, "cleanplate_stage_busy_seconds_sum", **stage) == pytest.approx(230 * 0.0832)
+    assert of(found, "cleanplate_stage_busy_seconds_count", **stage) == 230
     assert of(found, "cleanplate_queue_frames", **stage) == 7
     assert of(found, "cleanplate_restarts_total", **stage) == 3
     assert of(found, "cleanplate_failures_total", **stage) == 2

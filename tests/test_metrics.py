@@ -19,6 +19,7 @@ def test_quantiles_are_within_two_percent_of_the_truth_at_any_scale(middle: int)
     histogram = Histogram()
     for value in values:
         histogram.add(value)
+    assert histogram.seconds == pytest.approx(sum(values))
     for share in (0.01, 0.5, 0.95, 0.99, 1.0):
         truth = float(np.quantile(values, share, method="inverted_cdf"))
         assert histogram.quantile(share) == pytest.approx(truth, rel=0.02)

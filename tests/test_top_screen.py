@@ -24,7 +24,8 @@ from pipeline.cli.screen import app as screen_app
 from pipeline.cli.screen import watcher
 from pipeline.cli.screen.app import Top
 from pipeline.cli.screen.marks import bar, clock, curve, cut, number, share, size
-from pipeline.cli.screen.question import Question
+from pipeline.cli.screen.question import MEANINGS, Legend, Question
+from pipeline.cli.screen.table import COLUMNS
 from pipeline.cli.screen.watcher import Ended, Looked, Said, Watcher
 from pipeline.cli.usage import Device, Usage
 from pipeline.errors import RunError
@@ -119,7 +120,7 @@ def test_at_80_by_24_everything_that_matters_is_there_without_scrolling() -> Non
         assert all(word in head.split() for word in IMPORTANT)
         rows = [row.strip() for row in shown[shown.index(head) + 1 :][:6]]
         assert [row.split()[0] for row in rows] == ["ingest", "segmentation", "plate", "▌inpainting", "▌", "output"]
-        assert rows[3] == "▌inpainting    0 ready  10.0  83.2  99.8   7 ━╾─    21   3   90  812M    1300"
+        assert rows[3] == "▌inpainting    0 ready   10.0  83.2  99.8   7 ━╾─    21   3   90  812M    1300"
         assert rows[4].split() == ["▌", "1", "ready", "10.0", "90", "812M", "1301"]
         assert rows[4].index("812M") == rows[3].index("812M")
         assert "died: inpainting 1: signal 9" in whole
@@ -341,6 +342,43 @@ def test_what_a_run_says_can_neither_mark_up_nor_colour_the_screen() -> None:
     on_screen(steps)
 
 
+def test_a_long_note_is_broken_into_lines_rather_than_cut() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await show_two(app, pilot, notes=["word " * 25 + "end"])
+        assert "end" in text(app)
+        assert "…" not in text(app)
+
+    on_screen(steps)
+
+
+@pytest.mark.parametrize("key", ["?", "h"])
+def test_what_the_columns_mean_can_be_read_and_taken_away(key: str) -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await show_two(app, pilot)
+        await pilot.press(key)
+        assert isinstance(app.screen, Legend)
+        whole = text(app)
+        assert [column.title for column in COLUMNS] == list(MEANINGS)
+        assert all(about in whole for about in MEANINGS.values())
+        await pilot.press("escape")
+        assert not isinstance(app.screen, Legend)
+
+    on_screen(steps)
+
+
+def test_what_is_told_while_the_screen_is_being_left_harms_nothing() -> None:
+    async def all_of_it() -> None:
+        app = Top(RUN, watch=Idle)
+        async with app.run_test(size=NARROW) as pilot:
+            await show_two(app, pilot)
+            app.exit()
+            app.post_message(Looked(Look(answer(frames=250), 200.0)))
+            app.post_message(Ended("x"))
+        app.on_looked(Looked(Look(answer(frames=270), 201.0)))
+
+    asyncio.run(all_of_it())
+
+
 def test_a_hint_names_the_stage_that_all_wait_for() -> None:
     async def steps(app: Top, pilot: Pilot[None]) -> None:
         await show(app, pilot, answer(frames=200))
@@ -452,9 +490,9 @@ def test_the_end_is_told_as_the_log_tells_it(told: list[Any]) -> None:
     assert watcher.log_of(RUN) == file.path
     assert watcher.log_of("other") is None
     log = RunLog(file, told=lambda _: None)
-    log.event("result", "completed (exit code 0): {}")
+    log.event("result", "completed (exit code 0): {'accepted': 3}")
     log.__exit__(None, None, None)
-    assert watcher.how_it_ended(file.path) == "completed (exit code 0): {}"
+    assert watcher.how_it_ended(file.path) == "completed (exit code 0)"
     new_log("killed", "20260101-000000").close()
     assert watcher.how_it_ended(file.path.with_name("killed@20260101-000000.log")) == "it was killed"
 

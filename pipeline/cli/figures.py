@@ -101,6 +101,7 @@ class Trend:
     def _stage(self, name: str) -> StageFigures:
         told = self._looks[-1].answer["stages"][name]
         rate = self._rate(lambda one: one.answer["stages"].get(name, {}).get("frames"))
+        busy = self._rate(lambda one: one.answer["stages"].get(name, {}).get("busy_s"))
         ready = sum(worker["state"] == "ready" for worker in told["workers"])
         bounds = told["autoscale"]
         return StageFigures(
@@ -110,7 +111,7 @@ class Trend:
             autoscale=f"{bounds['min']}-{bounds['max']}" if bounds else "",
             queue=told["queue"],
             rate=rate,
-            load=None if rate is None or not ready else min(1.0, rate * told["busy_ms"]["p50"] / 1000 / ready),
+            load=None if busy is None or not ready else min(1.0, busy / ready),
             busy=told["busy_ms"],
             wait=told["wait_ms"],
             frames=told["frames"],

@@ -103,12 +103,15 @@ def _stages(run: str, stages: Mapping[str, Mapping[str, Any]]) -> Iterator[Metri
             gauge.add_metric((run, stage), told[key])
         yield gauge
     for name, about, key in (
-        ("cleanplate_stage_busy_seconds", "Work of a stage on a frame.", "busy_ms"),
-        ("cleanplate_stage_wait_seconds", "For which a frame waits for a stage.", "wait_ms"),
+        ("cleanplate_stage_busy_seconds", "Work of a stage on a frame.", "busy"),
+        ("cleanplate_stage_wait_seconds", "For which a frame waits for a stage.", "wait"),
     ):
         summary = Metric(name, about, "summary")
         for stage, told in stages.items():
-            _quantiles(summary, {"run": run, "stage": stage}, told[key], 1000)
+            label = {"run": run, "stage": stage}
+            _quantiles(summary, label, told[f"{key}_ms"], 1000)
+            summary.add_sample(f"{name}_sum", label, told[f"{key}_s"])
+            summary.add_sample(f"{name}_count", label, told["frames"])
         yield summary
 
 

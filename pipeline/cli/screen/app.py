@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import events
@@ -17,7 +18,7 @@ from pipeline.cli import live
 from pipeline.cli.figures import Figures, Trend
 from pipeline.cli.screen.header import COLOURS, header
 from pipeline.cli.screen.marks import BAD, FAINT, PLAIN, WARN, cut
-from pipeline.cli.screen.question import Question
+from pipeline.cli.screen.question import Legend, Question
 from pipeline.cli.screen.table import hint, places, row_of, table
 from pipeline.cli.screen.watcher import Ended, Looked, Said, Watcher
 from pipeline.cli.stop import tell_to_end
@@ -27,10 +28,11 @@ CALM = Theme(
     name="calm", dark=True, background="#101417", surface="#171c20", panel="#1d2429", foreground="#cdd3d8",
     primary="#6fa8bf", secondary="#8d99a6", accent="#6fa8bf", success="#88b77b", warning="#d9a85c", error="#dc6f65",
 )  # fmt: skip
-KEYS = (("↑↓", "stage"), ("+ -", "workers"), ("p", "pause"), ("s", "stop"), ("q", "quit"))
+KEYS = (("↑↓", "stage"), ("+ -", "workers"), ("p", "pause"), ("s", "stop"), ("?", "what is what"), ("q", "quit"))
 SAID_FOR = 6  # looks, until a message gives way to the hint
 BELOW = 3  # lines that are neither header nor table: a gap, what was said, the keys
 LEAST_ROWS = 2  # of the table
+NARROWEST, MOST_LINES = 20, 3  # of what was said lately
 
 
 class Top(App[None]):
@@ -51,6 +53,7 @@ class Top(App[None]):
         Binding("minus,left", "scale(-1)"),
         Binding("p", "pause"),
         Binding("s", "stop"),
+        Binding("question_mark,h", "explain"),
         Binding("q,ctrl+c", "quit"),
         Binding("enter,escape", "leave_the_ended"),
     ]
@@ -66,15 +69,15 @@ class Top(App[None]):
         self._said_left = 0
         self._silent = 0
         self._end = ""
+        self._rows = VerticalScroll(id="rows", can_focus=False)
+        self._parts = {name: Static(id=name, markup=False) for name in ("head", "table", "lately", "said", "keys")}
 
     def compose(self) -> ComposeResult:
         with Vertical(id="page"):
-            yield Static(id="head", markup=False)
-            with VerticalScroll(id="rows", can_focus=False):
-                yield Static(id="table", markup=False)
-            yield Static(id="lately", markup=False)
-            yield Static(id="said", markup=False)
-            yield Static(id="keys", markup=False)
+            yield self._parts["head"]
+            with self._rows:
+                yield self._parts["table"]
+            yield from (self._parts[name] for name in ("lately", "said", "keys"))
 
     def on_mount(self) -> None:
         self.register_theme(CALM)
@@ -135,6 +138,9 @@ class Top(App[None]):
     def _stop(self) -> None:
         self._order(lambda: tell_to_end(self._run_name))
 
+    def action_explain(self) -> None:
+        self.push_screen(Legend())
+
     def action_leave_the_ended(self) -> None:
         if self._end:
             self.exit()
@@ -149,22 +155,23 @@ class Top(App[None]):
         self._draw()
 
     def _draw(self) -> None:
+        if not self._parts["keys"].is_attached:  # what the watcher told last comes when the screen is being left
+            return
         width, height = self.size.width - 2, self.size.height
-        self.query_one("#keys", Static).update(keys(width, ended=bool(self._end)))
+        self._parts["keys"].update(keys(width, ended=bool(self._end)))
         if self._figures is None:
-            self.query_one("#head", Static).update(Content.styled(f"{self._run_name}: waiting for its answer", FAINT))
-            self.query_one("#said", Static).update(self._said)
+            self._parts["head"].update(Content.styled(f"{self._run_name}: waiting for its answer", FAINT))
+            self._parts["said"].update(self._said)
             return
         upper = header(self._figures, width, height, self._state())
         rows = sum(1 for _ in places(self._figures)) + 1
         room = max(LEAST_ROWS, height - len(upper.plain.splitlines()) - BELOW)
-        scroll = self.query_one("#rows", VerticalScroll)
-        scroll.styles.max_height = room
-        self.query_one("#head", Static).update(upper)
-        self.query_one("#table", Static).update(table(self._figures, width - (rows > room), self._chosen))
-        self.query_one("#lately", Static).update(lately(self._figures, width, room - rows))
-        self.query_one("#said", Static).update(self._line(width))
-        scroll.scroll_to(y=row_of(self._figures, self._chosen) - 2, animate=False)
+        self._rows.styles.max_height = room
+        self._parts["head"].update(upper)
+        self._parts["table"].update(table(self._figures, width - (rows > room), self._chosen))
+        self._parts["lately"].update(lately(self._figures, width, room - rows))
+        self._parts["said"].update(self._line(width))
+        self._rows.scroll_to(y=row_of(self._figures, self._chosen) - 2, animate=False)
 
     def _state(self) -> tuple[str, str]:
         assert self._figures is not None
@@ -190,9 +197,13 @@ def keys(width: int, *, ended: bool) -> Content:
 
 
 def lately(figures: Figures, width: int, rows: int) -> Content:
-    """The latest deaths and notes, in so many rows and one that keeps them apart from the table."""
+    """The latest deaths and notes, in so many rows with one that keeps them apart from the table."""
     answer = figures.answer
-    lines = [Content.styled(cut(f"died: {escaped(one)}", width), WARN) for one in answer["deaths"]]
-    lines += [Content.styled(cut(escaped(one), width), FAINT) for one in answer["notes"]]
-    kept = lines[-max(0, rows - 1) :] if rows > 1 else []
+    said = [(f"died: {one}", WARN) for one in answer["deaths"]] + [(one, FAINT) for one in answer["notes"]]
+    lines = [
+        Content.styled(line, colour)
+        for text, colour in said
+        for line in wrap(escaped(text), max(width, NARROWEST), subsequent_indent="  ", max_lines=MOST_LINES)
+    ]
+    kept = lines[-(rows - 1) :] if rows > 1 else []
     return Content("\n").join([Content(""), *kept]) if kept else Content("")

@@ -74,7 +74,9 @@ def pace(figures: Figures, width: int, height: int) -> list[Content]:
     left = Content.assemble((rate, f"bold {PLAIN}"), ("frames/s", FAINT))
     room = max(4, width - len(left) - len(right) - 4)
     *above, last = curve(figures.history, room, height)
-    lines = [Content.assemble(" " * (len(left) + 2), (row, FILL)) for row in above]
+    most = number(max(figures.history, default=None))
+    scale = [f"{most:>{len(left)}}  ", *[" " * (len(left) + 2)] * len(above)]
+    lines = [Content.assemble((mark, FAINT), (row, FILL)) for mark, row in zip(scale, above, strict=False)]
     return [*lines, Content.assemble(left, "  ", (last, FILL), "  ", right)]
 
 

@@ -11,7 +11,7 @@ from pipeline.cli.figures import Figures, StageFigures, WorkerFigures
 from pipeline.cli.screen.marks import BAD, FAINT, MARK, PLAIN, WARN, bar, cut, number, share, size
 
 CHOSEN = "on $foreground 10%"
-WORDS = {"draining": "leave"}
+WORDS = {"draining": "drain", "leaving": "leave", "stopping": "stop", "waiting": "wait"}
 BUSY = 0.9  # the load from which a stage is what the others wait for
 
 
@@ -52,7 +52,7 @@ def _count(value: int) -> tuple[str, str]:
 
 def _state(place: Place, width: int) -> Content:
     word = place.worker.state if place.worker else "none"
-    colour = PLAIN if word == "ready" else FAINT if word == "done" else BAD if word == "none" else WARN
+    colour = PLAIN if word == "ready" else FAINT if word == "done" else BAD if word in ("none", "undead") else WARN
     return Content.styled(f"{WORDS.get(word, word)[:width]:<{width}}", colour)
 
 
@@ -80,7 +80,7 @@ def _load(place: Place, width: int) -> Content:
 
 COLUMNS = (
     Column("#", 2, 5, _number),
-    Column("STATE", 5, 0, _state),
+    Column("STATE", 6, 0, _state),
     Column("FR/S", 5, 0, _of_worker(lambda one: number(one.rate))),
     Column("LOAD", 13, 12, _load),
     Column("BUSY", 5, 1, _of_stage(lambda one: (number(one.busy["p50"]), PLAIN))),
@@ -154,6 +154,6 @@ def row_of(figures: Figures, chosen: str) -> int:
 def hint(figures: Figures) -> str:
     """What would make it faster, where that is plain to see."""
     slowest = figures.slowest
-    if slowest is None or (slowest.load or 0.0) < BUSY or not slowest.scalable:
+    if slowest is None or (slowest.load or 0.0) < BUSY or not slowest.scalable or slowest.autoscale:
         return ""
     return f"{slowest.name} is busy {share(slowest.load)} % of the time: + gives it another worker"

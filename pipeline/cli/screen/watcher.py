@@ -123,4 +123,4 @@ def how_it_ended(log: Path | None) -> str:
     if log is None:
         return "it is no more, and has left no log"
     results = [record.text for record, _ in Reader(log).new() if record.kind == "result"]
-    return results[-1].splitlines()[0] if results else "it was killed"
+    return results[-1].splitlines()[0].partition(": {")[0] if results else "it was killed"  # without the counts
