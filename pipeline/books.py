@@ -7,13 +7,15 @@ from typing import Any
 
 from pipeline.config import Plan
 from pipeline.ledger import GrantTo, Lease
-from pipeline.messages import Commit, Fault
+from pipeline.messages import Commit, Fault, Tally
 from pipeline.metrics import RunMeter, StageMeter
 from pipeline.runlog import RunLog
 
 MOST_NOTES = 100
 MOST_FAULTS = 20
 MOST_CHANGES = 200
+MOST_MODELS = 100
+MOST_KINDS = 200  # of things that a stage counts
 RECENT = 500  # frames
 
 
@@ -104,4 +106,11 @@ class Books:
             self.faults.append(fault.error if fault.usage else fault.traceback)
 
     def add_models(self, models: tuple[dict[str, str], ...]) -> None:
-        self.models += [model for model in models if model not in self.models]
+        self.models += [model for model in models if model not in self.models][: MOST_MODELS - len(self.models)]
+
+    def tallied(self, at: int, tally: Tally) -> None:
+        """A worker has counted something; beyond so many kinds of things they are counted together."""
+        meter = self.stage(at)
+        for kept, new in ((meter.counts, tally.counts), (meter.errors, tally.errors)):
+            for what, number in new.items():
+                kept[what if what in kept or len(kept) < MOST_KINDS else "other"] += number

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Image = NDArray[np.uint8]
 Table = NDArray[np.void]
@@ -29,6 +30,16 @@ OBJECT = np.dtype(
 OBJECTS = np.dtype([("count", "<u4"), ("rows", OBJECT, (MAX_OBJECTS,))])
 
 
+def _short(value: Any) -> Any:
+    """Refuse what would take all memory to work out, as the text 1e999999999 would."""
+    if isinstance(value, str) and not re.fullmatch(r"-?\d{1,30}([./]\d{1,30})?", value):
+        raise ValueError("a short fraction is expected, as 30000/1001")
+    return value
+
+
+Ratio = Annotated[Fraction, BeforeValidator(_short)]
+
+
 class FrameSpec(BaseModel):
     """What is the same for every frame of a stream: size, clock, where it came from.
 
@@ -43,20 +54,20 @@ class FrameSpec(BaseModel):
 
     width: int = Field(ge=1, le=16384)
     height: int = Field(ge=1, le=16384)
-    rate: Fraction = Fraction(30)
-    time_base: Fraction = Fraction(1, 30)
+    rate: Ratio = Fraction(30)
+    time_base: Ratio = Fraction(1, 30)
     source: str = ""
     live: bool = False
     declared_frames: int | None = None
     rotation: int = 0
     mirrored: bool = False
-    sample_aspect: Fraction = Fraction(1)
+    sample_aspect: Ratio = Fraction(1)
     colorspace: int = 2
     color_range: int = 0
     color_primaries: int = 2
     color_trc: int = 2
-    start: Fraction | None = None
-    end: Fraction | None = None
+    start: Ratio | None = None
+    end: Ratio | None = None
 
 
 @dataclass(frozen=True)

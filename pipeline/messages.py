@@ -18,6 +18,8 @@ from pipeline.ledger import Verdict
 
 MAX_BYTES = 65536  # of one message; the sockets refuse more
 
+Count = Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)]  # what any reader of JSON can hold
+
 _GRANT = struct.Struct("<BBHIqqqBI")
 _COMMIT = struct.Struct("<BBHIqqq")
 _GRANT_KIND, _COMMIT_KIND = 1, 2
@@ -147,8 +149,8 @@ class Tally(Message):
     """Sent by a worker before it waits or leaves: what it counted since the last one. Nothing follows."""
 
     type: Literal["tally"] = "tally"
-    counts: dict[str, int] = Field(default_factory=dict)
-    errors: dict[str, int] = Field(default_factory=dict)
+    counts: dict[str, Count] = Field(default_factory=dict)
+    errors: dict[str, Count] = Field(default_factory=dict)
 
 
 class Fault(Message):

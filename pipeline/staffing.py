@@ -72,7 +72,8 @@ class Staffing:
         self._books.log.event("ready", said, f"{self._plan.stages[member.stage].name} {member.number}")
 
     def _source_is_ready(self, member: Member, ready: Ready) -> None:
-        assert ready.spec is not None
+        if ready.spec is None:
+            raise RunError(f"{self._books.names[0]}: says that it is ready, but not what it brings")
         if self.spec is None:
             self.spec = ready.spec
             self.memory.make(ready.spec)

@@ -178,6 +178,7 @@ class Supervisor:
             try:
                 message = unpack(data)
             except ProtocolError as error:
+                self.books.foreign += 1
                 self.books.say(f"{self._watch.name(member)}: {error}")
                 continue
             member.heard = self._clock.now
@@ -197,8 +198,7 @@ class Supervisor:
             case Note():
                 self.books.say(message.text)
             case Tally():
-                self.books.stage(member.stage).counts.update(message.counts)
-                self.books.stage(member.stage).errors.update(message.errors)
+                self.books.tallied(member.stage, message)
             case Fault():
                 self._blame(member, message)
             case Changed():
@@ -228,7 +228,8 @@ class Supervisor:
             self.fail(4, f"{built.name}: {fault.error}")
 
     def _done(self, member: Member, done: Done) -> None:
-        if member.state == "undead":
+        if member.state not in (("draining", "leaving") if member.stage else ("ready", "draining")):
+            self.books.foreign += 1  # nobody has asked it
             return
         self.books.done(member.stage, done.facts)
         if member.state == "leaving":
