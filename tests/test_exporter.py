@@ -129,6 +129,9 @@ def test_a_run_that_does_not_answer_is_told_as_down_with_the_reason_and_never_as
         assert [dict(labels)["reason"] for name, labels in found if name == "cleanplate_unanswered"] == [
             'remove-people does not answer within 2 s; "why"\nno'
         ]
+        speaker.silent, speaker.told = (lambda: None), {"unheard of": 1}
+        reasons = [dict(labels).get("reason") for _, labels in scrape(served.address)]
+        assert "KeyError: 'stages'" in reasons
         monkeypatch.setattr(exporter, "own_run", lambda: None)
         assert of(scrape(served.address), "cleanplate_up", run="") == 0
 
@@ -171,6 +174,25 @@ def test_scrapes_at_once_ask_the_run_one_at_a_time_and_share_a_fresh_answer(
         for client in clients:
             client.join(30)
     assert len(got) == 4
+    assert len(speaker.asked) == 1
+
+
+def test_leaving_waits_for_a_request_under_way_and_no_other_follows(speaker: Speaker) -> None:
+    free, here = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        here.set()
+        assert free.wait(30)
+
+    speaker.silent = slow
+    with Exporter(0) as served:
+        client = threading.Thread(target=lambda: scrape(served.address))
+        client.start()
+        assert here.wait(30)
+        threading.Timer(0.2, free.set).start()
+    assert free.is_set()
+    client.join(30)
+    assert list(served._collector.collect()) == []
     assert len(speaker.asked) == 1
 
 

@@ -509,6 +509,15 @@ def test_the_next_run_of_that_name_is_another_one(monkeypatch: pytest.MonkeyPatc
     assert isinstance(told[-1], Ended)
 
 
+def test_a_watcher_that_fails_itself_says_so_instead_of_standing_still(
+    monkeypatch: pytest.MonkeyPatch, told: list[Any]
+) -> None:
+    monkeypatch.setattr(live, "ask", lambda *_: {"unheard of": 1})
+    Watcher(RUN, told.append).run()
+    assert isinstance(told[-1], Ended)
+    assert told[-1].text == "top itself failed, the run goes on: KeyError: 'pid'"
+
+
 # Numbers and bars
 
 

@@ -42,6 +42,7 @@ class RunCollector(Collector):
         self._one_at_a_time = threading.Lock()
         self._fresh: list[Metric] = []
         self._until = 0.0
+        self._closed = False
 
     def describe(self) -> Iterator[Metric]:
         """Nothing beforehand: registering must not ask a run that has not begun."""
@@ -49,11 +50,17 @@ class RunCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self._one_at_a_time:
-            if time.monotonic() >= self._until:
+            if time.monotonic() >= self._until and not self._closed:
                 self._fresh = self._ask()
                 self._until = time.monotonic() + FRESH_S
             found = self._fresh
         yield from found
+
+    def close(self) -> None:
+        """Ask nothing any more; returns when no request is under way: the process may end."""
+        self._closed = True
+        with self._one_at_a_time:
+            self._fresh = []
 
     def _ask(self) -> list[Metric]:
         name = own_run()
@@ -61,10 +68,12 @@ class RunCollector(Collector):
             return list(unanswered("", "no run goes on in this process at this moment"))
         try:
             answer = live.status(name, PATIENCE_S)
+            pids = [worker["pid"] for stage in answer["stages"].values() for worker in stage["workers"]]
+            return list(families(answer, self._meter.read(pids), self._meter.devices()))
         except CleanplateError as error:
             return list(unanswered(name, str(error)))
-        pids = [worker["pid"] for stage in answer["stages"].values() for worker in stage["workers"]]
-        return list(families(answer, self._meter.read(pids), self._meter.devices()))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong here is told to who scrapes, with its reason
+            return list(unanswered(name, f"{type(error).__name__}: {error}"))
 
 
 def own_run() -> str | None:
@@ -109,7 +118,8 @@ class Exporter:
     def __init__(self, port: int) -> None:
         """Raises SetupError where the port cannot be had."""
         registry = CollectorRegistry()
-        registry.register(RunCollector())
+        self._collector = RunCollector()
+        registry.register(self._collector)
         try:
             self._server = make_server(LOOPBACK, port, make_wsgi_app(registry), _Server, _Quiet)
         except OSError as error:
@@ -131,4 +141,5 @@ class Exporter:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._collector.close()
         self._thread.join()

@@ -72,6 +72,12 @@ class Watcher(threading.Thread):
         self._orders.put(None) if self._orders.empty() else None
 
     def run(self) -> None:
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001 - a screen that stands still must not look like a run that does
+            self._told(Ended(f"top itself failed, the run goes on: {type(error).__name__}: {error}"))
+
+    def _watch(self) -> None:
         due = time.monotonic()
         while self._look():
             due = max(due + EVERY_S, time.monotonic())
