@@ -1,17 +1,21 @@
-"""The tables of `docs/performance.md`, made from the results; no figure there is typed by hand.
+"""The tables and plots of `docs/performance.md`, made from the results; no figure there is typed by hand.
 
-`python -m benchmarks.tables` writes the page anew.
+`python -m benchmarks.tables` writes the page and its plots anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import plots
+from benchmarks.goals import GOALS
 from benchmarks.results import FOLDER, load
+from benchmarks.sections import pipeline, table
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+PLOTS = PAGE.parent / "performance"
 HEAD = """# Performance
 
 Made by `make bench` from `benchmarks/results/*.json`; nothing here is typed by hand. Every figure is that of the
@@ -21,33 +25,41 @@ machine named beside it. Ratios travel to other machines, frames per second do n
 
 def page() -> str:
     """The whole page, from the results that are there."""
-    found = {path.stem: load(path) for path in sorted(FOLDER.glob("*.json"))}
-    makers = {"pipeline": _pipeline, "transport": _transport, "memory": _memory}
     parts = [HEAD]
-    for name, content in found.items():
-        parts.append("\n".join([*makers[content["question"]](name, content), "", _machine(content), ""]))
+    for name, content in kept().items():
+        picture = [f"\n![{content['config']}: rate and latency](performance/{name}.png)"] if is_drawn(content) else []
+        parts.append("\n".join([*section(content, name), *picture, "", _machine(content), ""]))
     return "\n".join(parts)
 
 
+def kept() -> dict[str, dict[str, Any]]:
+    """The results that are there, by name."""
+    return {path.stem: load(path) for path in sorted(FOLDER.glob("*.json"))}
+
+
+def section(content: dict[str, Any], name: str = "") -> Iterator[str]:
+    """One result as Markdown."""
+    makers = {"pipeline": _pipeline, "transport": _transport, "memory": _memory}
+    yield from makers[content["question"]](name, content)
+
+
+def is_drawn(content: dict[str, Any]) -> bool:
+    return bool(content["question"] == "pipeline")
+
+
+def draw_all() -> None:
+    """The plots, but for those that show these very results already."""
+    PLOTS.mkdir(exist_ok=True)
+    wanted = {PLOTS / f"{name}.png": content for name, content in kept().items() if is_drawn(content)}
+    for path in set(PLOTS.glob("*.png")) - wanted.keys():
+        path.unlink()
+    for path, content in wanted.items():
+        if not path.exists() or plots.digest(content).encode() not in path.read_bytes():
+            plots.draw(content, path)
+
+
 def _pipeline(name: str, content: dict[str, Any]) -> Iterator[str]:
-    stages, whole = content["alone"]["stages"], content["whole"]
-    yield f"## `{content['config']}`: each stage alone, and the whole\n"
-    yield f"`cleanplate bench {content['config']}` on {content['clip']}, {content['alone']['size']}.\n"
-    rows = [
-        [stage, f"{t['fps']:.1f}", *(f"{t[key]:.2f}" for key in ("p50_ms", "p95_ms", "p99_ms"))]
-        for stage, t in stages.items()
-    ]
-    yield from table(["stage, alone", "frames/s", "p50 ms", "p95 ms", "p99 ms"], rows)
-    latency = whole["latency_ms"]
-    yield (
-        f"\nThe whole, side by side: **{whole['fps']:.1f} frames/s** (median of {len(whole['fps_of_rounds'])} runs of "
-        f"{whole['frames']} frames), {latency['p50']:.0f} ms from in to out (p99 {latency['p99']:.0f}), "
-        f"{whole['control_ms_per_frame']:.2f} ms of control per frame.\n"
-    )
-    yield from table(
-        ["model", "engine", "precision", "device"],
-        [[m["name"], m.get("engine", ""), m["precision"], m["device"]] for m in content["alone"]["models"]],
-    )
+    yield from pipeline(content)
 
 
 def _transport(name: str, content: dict[str, Any]) -> Iterator[str]:
@@ -63,6 +75,20 @@ def _transport(name: str, content: dict[str, Any]) -> Iterator[str]:
     ]
     yield from table(["frame", "hop µs", "p99 µs", "memcpy µs", "control ms per frame"], rows)
     yield f"\nA hop at 1080p takes {content['hop_1080p_per_240p']:.2f} times one at 320x240."
+    if "goals" in content:  # earlier results have none
+        yield from _goals(content["goals"], content["gpu"], content["others_busy"])
+
+
+def _goals(found: dict[str, Any], gpu: dict[str, Any], others: float) -> Iterator[str]:
+    yield "\nWhat was asked of it, and what it got:\n"
+    rows = [
+        [goal.says, goal.asked, f"{found[goal.name]['value']:.4g}", "yes" if found[goal.name]["met"] else "**no**"]
+        for goal in GOALS
+        if goal.name in found
+    ]
+    yield from table(["figure", "asked", "got", "met"], rows)
+    told = f"not measured here ({gpu['skipped']})" if "skipped" in gpu else f"{gpu['device']}, MPS: {gpu['mps']}"
+    yield f"\nOther programs took {others:.2f} processors meanwhile. On a GPU: {told}."
 
 
 def _memory(name: str, content: dict[str, Any]) -> Iterator[str]:
@@ -78,13 +104,6 @@ def _machine(content: dict[str, Any]) -> str:
     return f"*{facts['cpu']}, {size}, Python {facts['python']}; {content['date'][:10]}*"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table: the first column to the left, figures to the right."""
-    yield f"| {' | '.join(head)} |"
-    yield "|" + "|".join(["---"] + ["--:"] * (len(head) - 1)) + "|"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-
-
 if __name__ == "__main__":
     PAGE.write_text(page())
+    draw_all()

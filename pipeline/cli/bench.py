@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -72,12 +73,12 @@ def bench(
     ] = 0.15,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    from pipeline.cli.benching import Order, answer
+    from pipeline.cli.benching import STDOUT, Order, answer
 
     order = Order(
         target, input, tuple(sets or ()), frames, rounds, load, workers, plot, without_models, tuple(times or ()), to,
         compare, tolerance,
     )  # fmt: skip
     if worse := answer(order):
-        print("\n".join(f"worse  {line}" for line in worse))
+        print("\n".join(f"worse  {line}" for line in worse), file=sys.stderr if order.to == STDOUT else sys.stdout)
         raise typer.Exit(1)
