@@ -142,16 +142,13 @@ def _row(names: list[str], side: int, products: int, frames: int) -> list[Step]:
 @contextmanager
 def _environment(**variables: str) -> Iterator[None]:
     """Workers inherit these variables."""
-    before = {name: os.environ.get(name) for name in variables}
+    before = os.environ.copy()
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -59,6 +59,23 @@ def take(ms: float = 0.0) -> Step:
     return Step("take", TAKE, options={"ms": ms})
 
 
+class Gathering:
+    """Keeps the source waiting until every worker is there: one that comes late would be missing from a figure."""
+
+    def __init__(self, tick: Tick) -> None:
+        self._tick = tick
+        self._waiting: bool | None = None
+
+    def tick(self, supervisor: Supervisor) -> None:
+        if self._waiting is None:  # nobody can have been granted anything in the first turn
+            supervisor.ledger.hold(0)
+            self._waiting = True
+        if self._waiting and all(member.state == "ready" for member in supervisor.crew.members.values()):
+            supervisor.ledger.release(0)
+            self._waiting = False
+        self._tick(supervisor)
+
+
 def run(steps: Sequence[Step], *, tick: Tick = lambda _: None, **top: Any) -> Trial:
     """Run these stages to the end of the source; `top`: further keys of the configuration. Raises RunFailed."""
     with tempfile.TemporaryDirectory() as name:
@@ -66,5 +83,7 @@ def run(steps: Sequence[Step], *, tick: Tick = lambda _: None, **top: Any) -> Tr
         path = folder / "trial.yaml"
         stages = [step.entry(folder) for step in steps]
         path.write_text(yaml.safe_dump({"name": "trial", **top, "stages": stages}, sort_keys=False))
-        report = of_run(load_config(str(path), environment={}), tick=tick)  # variables are for pipelines of the user
+        report = of_run(
+            load_config(str(path), environment={}), tick=Gathering(tick).tick
+        )  # variables are for pipelines of the user
         return Trial(report, Timeline.read(folder, [step.name for step in steps]))
