@@ -12,7 +12,7 @@ from tests.commands import cleanplate
 from tests.runs import ROOT
 
 LISTING = ("numpy", "pydantic", "yaml", "zmq", "rich", "platformdirs", "psutil")
-HEAVY = ("torch", "torchvision", "ultralytics", "av", "cv2", "openvino", "onnxruntime")
+HEAVY = ("torch", "torchvision", "ultralytics", "av", "cv2", "openvino", "onnxruntime", "textual", "prometheus_client")
 COMMANDS = sorted(SUMMARIES)
 
 

@@ -13,7 +13,9 @@ from pipeline.cli.pause import pause
 from pipeline.cli.ps import looks, ps
 from pipeline.cli.resume import resume
 from pipeline.cli.scale import scale
+from pipeline.cli.set import HELP, parse
 from pipeline.cli.set import set as set_settings
+from pipeline.config import load_config
 from pipeline.errors import ConfigError, RunError
 from pipeline.instances import Instance, claim
 from pipeline.requests import Change, Pause, Request, Resume, Scale
@@ -189,6 +191,14 @@ def test_ps_waits_for_many_silent_runs_no_longer_than_for_a_few(monkeypatch: pyt
     assert [look for _, look in looks([Instance(f"{n}", n, "", "", "", "") for n in range(9)])] == [None] * 9
     assert sum(asked) == pytest.approx(3.0)
     assert len(asked) == 3
+
+
+def test_the_examples_of_set_are_settings_of_the_shipped_pipeline() -> None:
+    plan = load_config("remove-people", given="in.mp4", wanted="out.mp4", environment={})
+    fields = {f"{built.name}.{field}" for built in plan.stages for field in type(built.stage).live_fields()}
+    shown = [parse(word).path for word in HELP.split() if "=" in word and "." in word.partition("=")[0]]
+    assert len(shown) > 2
+    assert set(shown) <= fields
 
 
 @pytest.mark.real

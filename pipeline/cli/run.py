@@ -39,6 +39,8 @@ Examples:
   cleanplate run remove-people -i film.mp4 -o scene.mp4 --start 1:02:03 --end 1:02:30.5
 
   cleanplate run remove-people -i 'clips/*.mp4' -o 'clean/{name}-clean{ext}' --report 'clean/{name}.json'
+
+  cleanplate run remove-people -i film.mp4 -o clean.mp4 --metrics 9100   # on http://127.0.0.1:9100/metrics
 """
 
 

@@ -28,7 +28,7 @@ def scale(
     name: Annotated[str, typer.Argument(help="The run's name, as `ps` shows it.", autocompletion=complete.runs)],
     workers: Annotated[
         list[str],
-        typer.Argument(metavar="STAGE=N...", help="How many workers for which stage.", autocompletion=complete.scales),
+        typer.Argument(metavar="STAGE=N", help="How many workers for which stage.", autocompletion=complete.scales),
     ],
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:

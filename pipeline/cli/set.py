@@ -23,7 +23,7 @@ Examples:
 
   cleanplate set remove-people segmentation.grow=12
 
-  cleanplate set remove-people segmentation.confidence=0.4 inpainting.dilate=3
+  cleanplate set remove-people segmentation.confidence=0.4 inpainting.margin=64
 """
 
 
@@ -43,7 +43,7 @@ def set(
     name: Annotated[str, typer.Argument(help="The run's name, as `ps` shows it.", autocompletion=complete.runs)],
     settings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STAGE.FIELD=VALUE...]", help="What to change.", autocompletion=complete.live_settings),
+        typer.Argument(metavar="STAGE.FIELD=VALUE", help="What to change.", autocompletion=complete.live_settings),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
