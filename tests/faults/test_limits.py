@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,15 +41,6 @@ def begun(run: Run) -> Run:
     """The same, when the first frames are out."""
     wait_until(lambda: run.output.exists() and run.output.stat().st_size > 50)
     return run
-
-
-@pytest.fixture(autouse=True)
-def no_run_outlives_its_test() -> Iterator[None]:
-    yield
-    for child in psutil.Process().children():
-        with suppress(psutil.Error):
-            if "pipeline.cli" in " ".join(child.cmdline()):
-                child.kill()
 
 
 # Files
