@@ -23,7 +23,7 @@ Examples:
 
   cleanplate set remove-people segmentation.grow=12
 
-  cleanplate set remove-people segmentation.confidence=0.4 inpainting.margin=64
+  cleanplate set remove-people segmentation.grow=12 inpainting.margin=64
 """
 
 
