@@ -11,7 +11,7 @@ from benchmarks.trial import WORK, Step, feed, run, take
 SEGMENTER_MS = 15.0
 INPAINTER_MS = 25.0
 WARM = 10
-FRAMES = 60
+FRAMES = 50
 
 
 def measure(frames: int = FRAMES, stage: str = WORK) -> dict[str, float]:

@@ -20,7 +20,7 @@ FIRST_MS, BOTTLENECK_MS, SINK_MS = 10.0, 20.0, 2.0
 AFTER_SOURCE = ("first", "bottleneck", "take")
 DROP = "drop_oldest"
 WARM = 10  # frames of the bottleneck
-FRAMES = 100
+FRAMES = 80
 
 
 def live(load: float, frames: int = FRAMES, stage: str = WORK, on_full: str = DROP) -> Timeline:

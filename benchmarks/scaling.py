@@ -13,7 +13,7 @@ from pipeline.errors import RunError
 MS = 40.0
 WORKERS = 4
 WARM = 8
-FRAMES = 28  # for each worker
+FRAMES = 24  # for each worker
 
 
 def rate(workers: int, frames: int = FRAMES, stage: str = WORK) -> float:
