@@ -59,7 +59,8 @@ def _whole(content: Content) -> Iterator[str]:
     rounds, latency, hop = whole["fps_of_rounds"], whole["latency_ms"], whole["hop_us"]
     several = f"median of {len(rounds)} runs, {min(rounds):.1f} to {max(rounds):.1f}; " if len(rounds) > 1 else ""
     yield (
-        f"The whole: **{whole['fps']:.1f} frames/s** ({several}{whole['frames']} frames), {latency['p50']:.0f} ms from in to out (p99 {latency['p99']:.0f}). "
+        f"The whole: **{whole['fps']:.1f} frames/s** ({several}{whole['frames']} frames), {latency['p50']:.0f} ms "
+        f"from in to out (p99 {latency['p99']:.0f}). "
         f"Handing a frame to a worker and hearing of it takes {hop['p50']:.0f} µs (p99 {hop['p99']:.0f}), without a "
         f"copy; to copy it once would take {content['copy_us']:.0f} µs. Control: {whole['control_ms_per_frame']:.2f} "
         "ms of CPU a frame.\n"

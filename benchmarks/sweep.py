@@ -67,6 +67,7 @@ def measure(
                 "rate": found["fps"],
                 "rate_of_rounds": found["fps_of_rounds"],
                 "predicted": round(expected.rate, 2),
+                "others_busy": found["others_busy"],
                 "error": round(expected.rate / found["fps"] - 1, 4),
                 "limit": expected.kind,
                 "bottleneck": expected.stage or None,
