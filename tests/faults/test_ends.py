@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.commands import cleanplate
 from tests.runs import Run, toy
 
 INVERT = {"name": "invert", "uses": "tests.toys:Invert"}
 
 
+@pytest.mark.fault("A1")
 def test_a_sink_that_dies_after_its_last_word_keeps_nobody_waiting(tmp_path: Path) -> None:
     ended = Run(tmp_path, toy(tmp_path), fault=f"output:done:*=kill@{tmp_path}/once").end()
     assert ended.code == 0, ended.stderr
     assert ended.frames["output"] == 60
 
 
+@pytest.mark.fault("A1")
 def test_of_two_sinks_one_may_die_after_its_last_word(tmp_path: Path) -> None:
     config = toy(tmp_path)
     second = {"output": str(tmp_path / "2.txt"), "slow_finish": 2.0}
@@ -26,6 +30,7 @@ def test_of_two_sinks_one_may_die_after_its_last_word(tmp_path: Path) -> None:
     assert len((tmp_path / "2.txt").read_text().splitlines()) == 60
 
 
+@pytest.mark.fault("A10")
 def test_a_stage_that_dies_over_every_frame_ends_the_run(tmp_path: Path) -> None:
     ended = Run(tmp_path, toy(tmp_path), fault="invert:granted:*=kill").end()
     assert ended.code == 4

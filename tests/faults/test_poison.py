@@ -9,6 +9,7 @@ import pytest
 from tests.runs import Run, toy
 
 
+@pytest.mark.fault("A9")
 @pytest.mark.parametrize("restarts", [0, 3])
 def test_a_frame_that_always_kills_does_not_touch_the_restart_budget(tmp_path: Path, restarts: int) -> None:
     """With the next frame granted ahead, too: the worker is blamed for the frame it begins with."""
@@ -21,6 +22,7 @@ def test_a_frame_that_always_kills_does_not_touch_the_restart_budget(tmp_path: P
     assert len(run.lines()) == 60
 
 
+@pytest.mark.fault("A9")
 def test_a_frame_that_kills_the_sink_even_as_a_blank_is_given_up_and_the_run_says_so(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path), fault="output:granted:20=kill")
     ended = run.end()
