@@ -94,10 +94,15 @@ def is_locked(path: Path) -> bool:
 def private_dir(path: Path) -> Path:
     """A folder that only this user can enter. Raises ConfigError where it belongs to somebody else."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.stat().st_uid != os.getuid():
+    if not is_ours(path):
         raise ConfigError(f"{path} belongs to another user; set CLEANPLATE_STATE to a folder of your own")
     path.chmod(0o700)
     return path
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a folder is this user's; where a link leads to it, that too: in /tmp anybody can lay one."""
+    return all(status.st_uid == os.getuid() for status in (path.lstat(), path.stat()))
 
 
 @contextmanager
@@ -109,7 +114,10 @@ def claim(
     Raises ConfigError where the wanted name or an output is in use."""
     if name is not None and not re.fullmatch(NAME, name):
         raise ConfigError(f"--name {name!r}: small letters, digits, - and _, at most 48")
-    root = private_dir(state_dir())
+    try:
+        root = private_dir(state_dir())
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; CLEANPLATE_STATE sets the folder") from error
     sweep(root)
     with ExitStack() as held:
         for output in outputs:
@@ -154,7 +162,7 @@ def running() -> list[Instance]:
     """Every pipeline of this user that runs now."""
     root = state_dir()
     found: list[Instance] = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+    for folder in sorted(root.iterdir()) if root.is_dir() and is_ours(root) else []:
         if is_locked(folder / "lock"):
             with suppress(FileNotFoundError):  # it has only just begun, or ended
                 found.append(Instance(**json.loads((folder / "info.json").read_text())))

@@ -85,6 +85,7 @@ def create(region: Region) -> int:
     """A sealed memory file of the region's size, its pages reserved. Raises RingError."""
     fd = os.memfd_create(f"cleanplate:{region.name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
+        os.fchmod(fd, 0o600)  # it is born open to everybody
         os.ftruncate(fd, region.nbytes)
         os.posix_fallocate(fd, 0, region.nbytes)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)

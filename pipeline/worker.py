@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -251,6 +252,7 @@ def _fault(when: Any, error: Exception) -> Fault:
 def worker_main(fd: int) -> int:
     """The life of a worker; returns its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what crashes here leaves no pictures on the disk
     lifeline = Lifeline.of_descriptor(fd)
     orders = lifeline.receive_orders()
     die_with_parent(orders.parent)
