@@ -45,7 +45,9 @@ torture: $(READY)  ## The proof kit in full, and MINUTES of storm; SEED=N repeat
 	MINUTES=$(MINUTES) SEED=$(SEED) $(BIN)/pytest -m torture -v -s
 
 bench: $(READY)  ## Measure stages, whole, transport and memory here; results and docs/performance.md are made anew
-	$(BIN)/cleanplate bench remove-people --json benchmarks/results/remove-people.json
+	$(BIN)/cleanplate bench remove-people --workers segmentation=1..3 --json benchmarks/results/remove-people.json
+	$(BIN)/cleanplate bench benchmarks/known-stage.yaml --input lavfi:testsrc2=size=320x240:rate=30 --workers net=1..4 \
+	  --json benchmarks/results/known-stage.json
 	$(BIN)/cleanplate bench transport --frames 400 --json benchmarks/results/transport.json
 	$(BIN)/cleanplate bench memory --json benchmarks/results/memory.json
 	$(BIN)/python -m benchmarks.tables
