@@ -43,6 +43,7 @@ def under_way(folder: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPa
         yield run
     finally:
         run.kill()
+        print((folder / "stderr").read_text())  # why, where it has ended before its time
 
 
 class Steps:
