@@ -6,6 +6,7 @@ answered it goes on: every frame is done with the old values or with the new one
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import Plan
+from pipeline.config import MAX_OPTIONS, Plan
 from pipeline.crew import Crew, Member
 from pipeline.errors import ConfigError
 from pipeline.ledger import Ledger
@@ -70,6 +71,8 @@ class Changes:
             cls.model_validate(options)
         except ValidationError as error:
             raise ConfigError(f"{built.name}: {explain(error, cls, options)}") from error
+        if len(json.dumps(options, default=str)) > MAX_OPTIONS:  # a successor could not be told
+            raise ConfigError(f"{built.name}.{name}: with it its options are more than {MAX_OPTIONS} bytes")
         if len(self._wishes) >= MOST:
             raise ConfigError(f"{MOST} changes are waiting already")
         self._wishes.append(Wish(stage, {name: value}, answer))

@@ -14,6 +14,7 @@ from pipeline.desk import Desk
 from pipeline.frame import Frame, FrameSpec
 from pipeline.messages import Commit, Done, Fault, Grant, Hello, Ready
 from pipeline.posts import Verdict
+from pipeline.stage import live
 from tests.toys import Invert
 
 
@@ -75,3 +76,10 @@ class Betrays(Evil):
         fresh = Path(f"{self.told}.new")
         fresh.write_bytes(self.client.socket.getsockopt(zmq.IDENTITY))
         os.replace(fresh, self.told)
+
+
+class Wordy(Invert):
+    """Has two settings that take any number of words."""
+
+    one: list[str] = live([])
+    other: list[str] = live([])
