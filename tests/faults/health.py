@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 import yaml
 
+from pipeline.admin import ask
 from pipeline.instances import LOGS, OUTPUTS, is_locked
+from pipeline.requests import Status
 from tests.runs import Ended, Run
 from tests.waiting import wait_until
 
@@ -68,8 +72,28 @@ def _assert_healthy(run: Run, before: Vitals | None) -> None:
     stages = yaml.safe_load((run.folder / "toy.yaml").read_text())["stages"]
     wanted = {f"{stage['name']} {number}" for stage in stages for number in range(stage.get("workers", 1))}
     wait_until(lambda: sorted(_titles(run)) == sorted(wanted))
+    assert_status_is_true(_status(run), {child.pid for child in psutil.Process(run.process.pid).children()})
     if before is not None:
         wait_until(lambda: Vitals.of(run.process.pid) == before)
+
+
+def _status(run: Run) -> dict[str, Any]:
+    state = Path(psutil.Process(run.process.pid).environ()["CLEANPLATE_STATE"])
+    infos = [json.loads(path.read_text()) for path in state.glob("*/info.json")]
+    (name,) = (info["name"] for info in infos if info["pid"] == run.process.pid)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEANPLATE_STATE", str(state))
+        return ask(name, Status())
+
+
+def assert_status_is_true(status: dict[str, Any], pids: set[int]) -> None:
+    """What a run tells of itself in the middle of a fault: every frame has one fate, every worker is there."""
+    frames = status["frames"]
+    fates = frames["output"] + frames["blanked"] + sum(frames["dropped"].values()) + frames["rejected"]
+    assert status["ledger_balanced"]
+    assert frames["accepted"] == fates + frames["under_way"]
+    assert {worker["pid"] for stage in status["stages"].values() for worker in stage["workers"]} == pids
+    assert 0 <= status["slots"]["free"] <= status["slots"]["total"]
 
 
 def _titles(run: Run) -> list[str]:

@@ -14,7 +14,7 @@ from pipeline.config import load_config
 from pipeline.crew import Member
 from pipeline.run import Result, run_plan
 from pipeline.supervisor import Supervisor
-from tests.faults.health import Vitals, assert_truthful, assert_untorn
+from tests.faults.health import Vitals, assert_status_is_true, assert_truthful, assert_untorn
 from tests.runs import ROOT
 
 PATIENCE = 60.0  # seconds until a run of a test is taken for stuck
@@ -39,7 +39,7 @@ class Inside:
         os.environ["PYTHONPATH"] = str(ROOT)
         self.supervisor: Supervisor
         self._act = act
-        self._began = time.monotonic()
+        self._began, self._turns = time.monotonic(), 0
         self.owned: dict[int, Member] = {}  # every worker there has been
         before = Vitals.of(os.getpid())
         self.result: Result = run_plan(load_config(str(path), sets=sets), tick=self._tick)
@@ -49,6 +49,9 @@ class Inside:
         self.supervisor = supervisor
         assert time.monotonic() < self._began + PATIENCE, "the run is stuck"
         self._check_leases()
+        self._turns += 1
+        if self._turns % 10 == 0:
+            assert_status_is_true(supervisor.status(), {one.process.pid for one in supervisor.crew.members.values()})
         self._act(self)
 
     def _check_leases(self) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from fractions import Fraction
@@ -96,6 +98,72 @@ def test_a_finished_file_is_on_the_disk_before_it_has_its_name_and_the_name_befo
     folder_synced = max(at for at, deed in enumerate(done) if deed == "fsync .")
     gone = done.index(f"unlink {part}")
     assert last_write < synced < renamed < folder_synced < gone
+
+
+GO_ON = """
+import os, sys
+from pathlib import Path
+from tests.sinks import opened, write
+output, done = map(Path, sys.argv[1:])
+before = done.stat().st_size if done.exists() else 0
+sink = opened(output, resume=before if done.exists() else None)
+with done.open("ab", buffering=0) as committed:
+    for number in range(before, 8):
+        write(sink, [number])
+        committed.write(b".")
+sink.finish()
+sink.close()
+"""
+CALLS = "openat,write,pwrite64,ftruncate,fsync,rename,unlink"
+
+
+def write_file(folder: Path, *strace: str) -> int:
+    """Write eight pictures, or go on with those that are missing, under strace where its words are given."""
+    paths = [f"-P{folder}", *(f"-P{folder}/o.mp4{end}" for end in ("", ".part", ".part.new", ".part.out"))]
+    words = ["strace", "-f", "-qq", *paths, *strace] if strace else []
+    code = [sys.executable, "-c", GO_ON, str(folder / "o.mp4"), str(folder / "done")]
+    return subprocess.run([*words, *code], cwd=ROOT, timeout=60, check=False, capture_output=True).returncode
+
+
+def kill_at(folder: Path, at: tuple[str, int]) -> None:
+    """The sink is killed in its so-manieth call of this name on these files; another one takes over."""
+    folder.mkdir()
+    inject = f"inject={at[0]}:signal=SIGKILL:when={at[1]}"
+    killed = write_file(folder, "-o", str(folder / "trace"), "-e", inject)
+    assert killed == -signal.SIGKILL, f"{at = }"
+    (folder / "trace").unlink()
+    assert write_file(folder) == 0, f"{at = }"
+    assert [number_of(image) for image in decode(folder / "o.mp4")] == list(range(8)), f"{at = }"
+    assert sorted(os.listdir(folder)) == ["done", "o.mp4"], f"{at = }"
+
+
+def calls(folder: Path) -> list[tuple[str, int]]:
+    """The system calls at which to be killed, in order: name, and which of that name (strace counts them apart)."""
+    if not shutil.which("strace") or subprocess.run(["strace", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("strace is not there, or not allowed")
+    folder.mkdir()
+    assert write_file(folder, "-o", str(folder / "trace"), "-e", f"trace={CALLS}") == 0
+    names = re.findall(r"^\d+ +(\w+)\(", (folder / "trace").read_text(), re.MULTILINE)
+    return [(name, names[: at + 1].count(name)) for at, name in enumerate(names)]
+
+
+@pytest.mark.fault("G5")
+def test_a_file_is_whole_wherever_its_writer_was_killed(tmp_path: Path) -> None:
+    """At some calls of its life, and at the last ones, which complete it."""
+    seed = random.randrange(1 << 30)
+    print(f"{seed = }")
+    *earlier, first, second, third, fourth, last = calls(tmp_path / "whole")
+    assert [first[0], second[0], third[0], fourth[0], last[0]] == ["openat", "rename", "openat", "fsync", "unlink"]
+    chosen = random.Random(seed).sample(earlier, 3)
+    for number, at in enumerate((*chosen, second, fourth, last)):
+        kill_at(tmp_path / str(number), at)
+
+
+@pytest.mark.fault("G5")
+@pytest.mark.torture
+def test_a_file_is_whole_at_whatever_call_its_writer_was_killed(tmp_path: Path) -> None:
+    for number, at in enumerate(calls(tmp_path / "whole")):
+        kill_at(tmp_path / str(number), at)
 
 
 @pytest.mark.fault("G8")
