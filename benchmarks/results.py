@@ -20,9 +20,13 @@ from pipeline.run import run_plan
 
 FOLDER = Path(__file__).parent / "results"
 LEAST_MS = 0.05  # below this nobody can tell a stage from the system's own whims
-HIGHER_IS_BETTER = frozenset({"fps"})
+HIGHER_IS_BETTER = frozenset(
+    {"fps", "frames_per_s_no_op", "overlap", "scaling_4_workers", "two_devices", "overload_output"}
+    | {"two_gpu_stages", "two_gpu_stages_mps"}
+)
 LOWER_IS_BETTER = frozenset(
-    {"hop_per_memcpy", "hop_per_memcpy_in_cache", "control_ms_per_frame", "p50_ms", "most_grown_mb"}
+    {"hop_per_memcpy", "hop_per_memcpy_in_cache", "hop_1080p_per_240p", "control_ms_per_frame", "all_cpu_ms_per_frame"}
+    | {"runtime_bytes_copied_per_frame", "overload_p99_latency", "e2e_at_half_load", "p50_ms", "most_grown_mb"}
 )
 
 

@@ -16,6 +16,8 @@ from pipeline.errors import ConfigError, ProtocolError
 from pipeline.messages import MAX_BYTES, Anything, unpack
 
 HEARTBEAT = 0.5  # seconds between the signs of life of a worker that waits
+_AT_ONCE = int(zmq.DONTWAIT)  # plain numbers: each sum of pyzmq's own flags makes an object
+_MORE_FOLLOWS = int(zmq.DONTWAIT | zmq.SNDMORE)
 HIGH_WATER = 256  # messages; credits are far below
 HANDSHAKE_MS = 5000  # within which whoever connects must say in full who it is
 
@@ -50,7 +52,8 @@ class ControlServer:
     def send(self, identity: bytes, data: bytes) -> bool:
         """Hand a message to a worker; False where it is gone, or takes nothing any more. Never blocks."""
         try:
-            self.socket.send_multipart((identity, data), zmq.DONTWAIT, copy=True)
+            self.socket.send(identity, _MORE_FOLLOWS)
+            self.socket.send(data, _AT_ONCE)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:
@@ -62,7 +65,7 @@ class ControlServer:
     def receive(self) -> tuple[bytes, bytes] | None:
         """The next message with its sender, or None. Never blocks."""
         try:
-            parts = self.socket.recv_multipart(zmq.DONTWAIT)
+            parts = self.socket.recv_multipart(_AT_ONCE)
         except zmq.Again:
             return None
         return (parts[0], parts[-1]) if len(parts) == 2 else (parts[0], b"")

@@ -8,7 +8,7 @@ Stages form a tree (`after`); a slot is free again when every leaf has let it go
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Literal
 
 from pipeline.fates import Fates
@@ -116,14 +116,14 @@ class Ledger(Fates):
             self._pass_on(slot, lease.stage)
         return lease
 
-    def grants(self) -> list[GrantTo]:
-        """Everything that can be granted now, and is from now on."""
+    def grants(self, nearly_done: Container[int] = ()) -> list[GrantTo]:
+        """Everything that can be granted now, and is from now on. `nearly_done`: workers that need their next frame."""
         given: list[GrantTo] = []
         for stage in range(len(self.posts) - 1, -1, -1):
             post = self.posts[stage]
             if post.holds or not post.workers or (stage and not post.ready):
                 continue
-            while (worker := post.idle()) is not None:
+            while (worker := post.idle(nearly_done)) is not None:
                 slot = self._next_free() if stage == 0 else self._next_ready(stage)
                 if slot is None:
                     break

@@ -16,6 +16,7 @@ from pipeline.errors import ProtocolError
 from pipeline.frame import FrameSpec
 from pipeline.ledger import Verdict
 
+_VERDICTS = {int(verdict): verdict for verdict in Verdict}
 MAX_BYTES = 65536  # of one message; the sockets refuse more
 
 Count = Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)]  # what any reader of JSON can hold
@@ -221,11 +222,11 @@ def unpack(data: bytes) -> Anything:
     try:
         if data[:1] == b"\x02":
             _, verdict, slot, generation, pts, duration, busy_ns = _COMMIT.unpack(data)
-            return Commit(slot, generation, Verdict(verdict), pts, duration, busy_ns)
+            return Commit(slot, generation, _VERDICTS[verdict], pts, duration, busy_ns)
         if data[:1] == b"\x01":
             _, flags, slot, generation, index, pts, duration, buffer, stamp = _GRANT.unpack(data)
             return Grant(slot, generation, index, pts, duration, bool(flags & _BLANK), buffer, stamp)
         message: Message = _ANY.validate_json(data)
-    except (struct.error, ValueError, ValidationError) as error:
+    except (struct.error, KeyError, ValueError, ValidationError) as error:
         raise ProtocolError(f"not a message: {data[:80]!r} ({type(error).__name__})") from error
     return message

@@ -111,5 +111,10 @@ class Plan:
         """Where its sinks put their results."""
         return [str(built.options["output"]) for built in self.stages if built.options.get("output")]
 
+    def ahead(self, stage: BuiltStage) -> bool:
+        """Whether a worker that is nearly done may be granted its next frame: not a source, whose end depends on its
+        input, nor a stage with lasting memory."""
+        return stage.after is not None and not stage.stage.lasting
+
     def credits(self, stage: BuiltStage) -> int:
         return 1 if self.on_full == "drop_oldest" else stage.credits

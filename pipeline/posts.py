@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -20,12 +20,14 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class StageRule:
-    """What the ledger must know of a stage. `credits`: how many frames a worker may have granted at a time."""
+    """What the ledger must know of a stage. `credits`: how many frames a worker may have granted at a time; `ahead`:
+    also one of several workers, or of one credit, may be granted its next frame when it is nearly done."""
 
     name: str
     after: str | None = None
     ordered: bool = False
     credits: int = 1
+    ahead: bool = False
 
 
 @dataclass(slots=True)
@@ -96,15 +98,17 @@ class Post:
     leaving: set[int] = field(default_factory=set)  # workers that are granted nothing more
     holds: int = 0  # reasons for which nothing is granted at all
 
-    def idle(self) -> int | None:
-        """The worker with the fewest leases, if it may have one more. Only one that works alone is granted ahead: among
-        several, a frame must not wait for a busy one while another is idle."""
+    def idle(self, nearly_done: Container[int] = ()) -> int | None:
+        """The worker with the fewest leases, if it may have one more. Only one that works alone is granted long ahead:
+        among several, a frame must not wait for a busy one while another is idle."""
         staying = [worker for worker in self.workers if worker not in self.leaving]
         if not staying:
             return None
-        worker = min(staying, key=lambda w: len(self.workers[w]))
+        worker = min(staying, key=lambda w: (len(self.workers[w]), w not in nearly_done))
         held = self.workers[worker]
         most = self.rule.credits if len(staying) == 1 else 1
+        if self.rule.ahead and worker in nearly_done:
+            most = max(most, 2)
         return worker if len(held) < most and not any(lease.alone for lease in held) else None
 
     def take(self, index: int) -> int:

@@ -65,7 +65,7 @@ class Supervisor:
         self.plan = plan
         self._facts = dict(facts or {})
         self._began, self._began_cpu = time.monotonic(), time.process_time()
-        rules = [StageRule(s.name, s.after, s.stage.stateful, plan.credits(s)) for s in plan.stages]
+        rules = [StageRule(s.name, s.after, s.stage.stateful, plan.credits(s), plan.ahead(s)) for s in plan.stages]
         self.ledger = Ledger(rules, plan.slots, on_full=plan.on_full, max_tries=plan.config.max_tries, limit=limit)
         self.books = Books(plan, log)
         self.phase = Phase.STARTING
@@ -94,7 +94,7 @@ class Supervisor:
 
     def turn(self) -> bool:
         """One turn of the loop; False when the run has ended."""
-        deaths_or_signals = self.wait.poll(POLL_S)
+        deaths_or_signals = self.wait.poll(self._traffic.patience(POLL_S))
         self._clock.advance()
         self._drain_inbox()
         if deaths_or_signals:

@@ -7,6 +7,7 @@ import time
 from pipeline.books import Books
 from pipeline.control import ControlServer
 from pipeline.crew import Crew, Member
+from pipeline.foresight import Foresight
 from pipeline.ledger import Ledger, Verdict
 from pipeline.messages import Anything, Commit, Drain, Grant
 
@@ -20,6 +21,7 @@ class Traffic:
         self._crew = crew
         self._server = server
         self._books = books
+        self._foresight = Foresight(len(ledger.posts))
         self._flips = [0] * len(ledger.posts)  # which half of its lasting memory a stage reads next
 
     def committed(self, member: Member, commit: Commit) -> None:
@@ -29,7 +31,11 @@ class Traffic:
         )
         if lease is None or commit.verdict is Verdict.RETURNED:
             return
-        self._books.committed(lease, commit, member.granted_at, time.monotonic())
+        now = time.monotonic()
+        self._books.committed(lease, commit, member.granted_at, now)
+        self._foresight.ended(member.incarnation, member.stage, commit.busy_ns / 1e9)
+        if self.ledger.held(member.incarnation):
+            self._foresight.began(member.incarnation, member.stage, now)
         member.commits += 1
         member.granted_at = 0.0
         member.retrying = False
@@ -40,16 +46,22 @@ class Traffic:
 
     def grant(self, patient_now: float) -> None:
         """Tell every worker what the ledger grants it now."""
-        for given in self.ledger.grants():
+        for given in self.ledger.grants(self._foresight.nearly_done(time.monotonic())):
             member = self._crew.members[given.worker]
             now = time.monotonic()
             self._books.granted(given, now)
             if self.ledger.held(given.worker)[0].slot == given.slot:  # it had nothing: it begins with this one now
                 member.granted_at, member.heard = now, patient_now
                 member.retrying = self.ledger.slots[given.slot].tries > 0
+                self._foresight.began(given.worker, given.stage, now)
             buffer = self._flips[given.stage]
             frame = given.index, given.pts, given.duration, given.blank
             self.send(member, Grant(given.slot, given.generation, *frame, buffer, given.stamp))
+
+    def patience(self, longest: float) -> float:
+        """Seconds until something can be granted without any message; `longest` at most."""
+        until = self._foresight.until_next(time.monotonic(), self._crew.members)
+        return longest if until is None else min(until, longest)
 
     def send(self, member: Member, message: Anything) -> None:
         """What cannot be delivered is lost with its worker: if it is not dead, it is ended, and its pidfd says so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -50,7 +51,7 @@ class Wait:
 
     def poll(self, timeout_s: float) -> bool:
         """Sleep; True where a worker died or a signal came."""
-        return any(source == self._epoll.fileno() for source, _ in self._poller.poll(int(timeout_s * 1000)))
+        return any(source == self._epoll.fileno() for source, _ in self._poller.poll(math.ceil(timeout_s * 1000)))
 
     def signals(self) -> list[int]:
         """The signals that came since the last call."""

@@ -46,6 +46,7 @@ class World:
     blames: Counter[int] = field(default_factory=Counter)
     shown: set[tuple[int, int]] = field(default_factory=set)  # (sink, pts)
     last: dict[int, int] = field(default_factory=dict)  # ordered stage -> index of its last commit
+    hurry: set[int] = field(default_factory=set)  # workers that are taken to be nearly done
     held: Counter[int] = field(default_factory=Counter)  # stage -> how often it is told to pause
 
     def __post_init__(self) -> None:
@@ -208,7 +209,7 @@ class World:
 
     def grant(self) -> None:
         staying = [self.staying(stage) for stage in range(len(self.rules))]
-        for given in self.ledger.grants():
+        for given in self.ledger.grants(self.hurry):
             proc = self.procs[given.worker]
             assert given.worker in staying[given.stage], "a worker that leaves is given more"
             assert not self.held[given.stage], "a stage that pauses is given a frame"

@@ -18,6 +18,12 @@ TREES: list[list[StageRule]] = [
     line("a"),
     line("a", "b", ordered=("b",), credits=2),
     FORK,
+    [
+        StageRule("in", ordered=True),
+        StageRule("a", ahead=True),
+        StageRule("b", ordered=True, ahead=True),
+        StageRule("out", ordered=True, ahead=True),
+    ],
     [*FORK, StageRule("b", after="left", credits=2), StageRule("b out", ordered=True)],
 ]
 PICK = st.integers(0, 10_000)
@@ -82,6 +88,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(pick=PICK)
     def one_more_worker(self, pick: int) -> None:
         self.world.spawn(pick % len(self.world.rules))
+
+    @rule(who=st.integers(0, 1023))
+    def some_are_nearly_done(self, who: int) -> None:
+        self.world.hurry = {number for number in self.world.procs if who >> number % 10 & 1}
 
     @rule(pick=PICK)
     def one_worker_fewer(self, pick: int) -> None:

@@ -1,0 +1,42 @@
+"""Foresight: when each worker will be done with its frame, so that the next one can be there by then. Knows no clock.
+
+A worker that is granted a frame only when it holds none waits for a whole hop; one that is granted frames long before
+gets stale ones, or keeps them from workers that are idle. So the next frame is granted a moment (LEAD_S) before the end
+of the one at hand, which is expected after as long as the stage's last frames usually took.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Container
+
+LEAD_S = 0.002  # several hops; no frame gets older than that by it, as long as a stage takes what it usually takes
+USUAL = 9  # frames
+
+
+class Foresight:
+    """Expected ends, by worker. All times are of one clock, in seconds."""
+
+    def __init__(self, stages: int) -> None:
+        self._took: list[deque[float]] = [deque(maxlen=USUAL) for _ in range(stages)]
+        self._due: dict[int, float] = {}
+
+    def began(self, worker: int, stage: int, now: float) -> None:
+        """It works on a frame from now on. Nothing is expected of a stage that has not done any."""
+        if took := self._took[stage]:
+            self._due[worker] = now + sorted(took)[len(took) // 2] - LEAD_S
+
+    def ended(self, worker: int, stage: int, busy: float) -> None:
+        """It has done a frame, in so many seconds."""
+        self._took[stage].append(busy)
+        self._due.pop(worker, None)
+
+    def nearly_done(self, now: float) -> set[int]:
+        """Those that need their next frame now."""
+        return {worker for worker, due in self._due.items() if due <= now}
+
+    def until_next(self, now: float, living: Container[int]) -> float | None:
+        """Seconds until one more is nearly done; None: nobody is at work. The dead are forgotten."""
+        for worker in [worker for worker in self._due if worker not in living]:
+            del self._due[worker]
+        return min((due - now for due in self._due.values() if due > now), default=None)
