@@ -73,11 +73,13 @@ def sweep(folder: Path, wanted: Sequence[tuple[str, list[int]]]) -> None:
                 check_killed(run, stage, kills, frames_for(kills))
 
 
+@pytest.mark.fault("A2")
 def test_a_worker_killed_at_a_random_bytecode_costs_no_frame(tmp_path: Path, lengths: dict[str, int]) -> None:
     rng = chance()
     sweep(tmp_path, [(stage, [rng.randint(1, lengths[stage]) for _ in range(EACH)]) for stage in STAGES])
 
 
+@pytest.mark.fault("A2")
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("stage", STAGES)

@@ -106,6 +106,7 @@ def storm(folder: Path, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None
     assert figures["back_ms_p50"] < 1000 * BACK_S
 
 
+@pytest.mark.fault("A18")
 def test_a_storm_costs_no_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storm(tmp_path, SECONDS, monkeypatch)
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -33,12 +33,12 @@ def why_not() -> str:
         assert child.stdin is not None
         child.stdin.close()  # either it is killed as it reads again, or it ends
         said = tried.communicate(timeout=10)[1]
-    return "" if child.returncode == -signal.SIGKILL or not said else f"strace cannot attach: {said.strip()}"
+    return "" if child.returncode == -signal.SIGKILL or "attached" in said else f"strace cannot attach: {said.strip()}"
 
 
 def trace(pid: int, *options: str) -> subprocess.Popen[str]:
-    """strace at a running process and all of its threads."""
-    command = ["strace", "-f", "-qq", "-p", str(pid), *options]
+    """strace at a running process and all of its threads; it says a line on stderr when it is there."""
+    command = ["strace", "-f", "-p", str(pid), *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -86,6 +86,8 @@ def calls_of(run: Run, stage: str, flows: Callable[[], None]) -> dict[str, int]:
     """The system calls that a worker makes over and over, and how often it makes each over one frame (at least 1)."""
     summary = run.folder / f"{stage}.calls"
     counting = trace(worker(run, stage).pid, "-c", "-o", str(summary))
+    assert counting.stderr is not None
+    assert "attached" in counting.stderr.readline()
     flows()
     counting.send_signal(signal.SIGINT)
     counting.communicate(timeout=10)
@@ -95,7 +97,9 @@ def calls_of(run: Run, stage: str, flows: Callable[[], None]) -> dict[str, int]:
             found[seen[2]] = int(seen[1])
     found.pop("total", None)
     frames = max(1, found.get("sendto", 1))  # one commit each
-    return {call: max(1, round(times / frames)) for call, times in found.items() if times >= OFTEN}
+    often = {call: max(1, round(times / frames)) for call, times in found.items() if times >= OFTEN}
+    assert often, found
+    return often
 
 
 def kill_at(run: Run, stage: str, call: str, nth: int) -> None:
@@ -105,6 +109,7 @@ def kill_at(run: Run, stage: str, call: str, nth: int) -> None:
     wait_until(lambda: not victim.is_running())
 
 
+@pytest.mark.fault("A3")
 def test_a_worker_killed_at_a_random_system_call_costs_no_frame(tmp_path: Path) -> None:
     rng = chance()
     with endless(tmp_path) as (run, flows):
@@ -117,6 +122,34 @@ def test_a_worker_killed_at_a_random_system_call_costs_no_frame(tmp_path: Path) 
             flows()
 
 
+def newborn(run: Run) -> psutil.Process:
+    """A worker that has only just been started: it has no title yet, and imports what it needs."""
+    found: list[psutil.Process] = []
+
+    def begun() -> bool:
+        for child in psutil.Process(run.process.pid).children():
+            with suppress(psutil.Error):
+                found.extend([child] if "pipeline.worker" in child.cmdline() else [])
+        return bool(found)
+
+    wait_until(begun)
+    return found[0]
+
+
+@pytest.mark.fault("A3")
+def test_a_worker_killed_while_python_still_imports_costs_no_frame(tmp_path: Path) -> None:
+    rng = chance()
+    with endless(tmp_path) as (run, flows):
+        for stage in STAGES:
+            worker(run, stage).kill()
+            victim, nth = newborn(run), rng.randint(1, 300)
+            print(f"{stage}: killed at call {nth} after its birth")
+            trace(victim.pid, "-e", f"inject=all:signal=SIGKILL:when={nth}").communicate(timeout=30)
+            wait_until(lambda victim=victim: not victim.is_running())
+            flows()
+
+
+@pytest.mark.fault("A3")
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("stage", STAGES)
