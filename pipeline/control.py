@@ -97,8 +97,11 @@ class ControlClient:
 
     def receive(self, timeout_s: float) -> Anything | None:
         """The next message, or None after that time. Raises ProtocolError."""
-        if not self.socket.poll(int(timeout_s * 1000)):
-            return None
+        try:
+            return unpack(self.socket.recv(_AT_ONCE))
+        except zmq.Again:  # mostly it is there already: granted ahead
+            if not timeout_s or not self.socket.poll(int(timeout_s * 1000)):
+                return None
         return unpack(self.socket.recv())
 
     def close(self) -> None:

@@ -103,6 +103,7 @@ class Supervisor:
             for member in self.crew.dead():
                 self._drain_inbox()  # what it said last still counts
                 self._watch.mourn(member, self._clock.now, needed=self._is_needed(member))
+            self._look_again = 0.0  # its successor may be due at once
         if self._clock.now >= self._look_again:
             self._look_again = self._clock.now + POLL_S
             self._watch.look_after(self._clock.now)
