@@ -14,7 +14,8 @@ import numpy as np
 from benchmarks import load, stages, sweep, whole
 from benchmarks.variants import variant
 from benchmarks.verdict import Judge, pipeline_of
-from pipeline.config import Plan, cores
+from pipeline.config import Plan
+from pipeline.environment import cores
 
 Told = Callable[[str], None]
 SWEEP_ROUNDS = 3

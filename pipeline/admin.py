@@ -11,8 +11,8 @@ from typing import Any
 
 import zmq
 
-from pipeline.config import state_dir
 from pipeline.control import HANDSHAKE_MS
+from pipeline.environment import state_dir
 from pipeline.errors import ConfigError, ProtocolError, RunError
 from pipeline.instances import running
 from pipeline.reading import close_match

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.config import BuiltStage, RestartPolicy, cores, worker_environment
+from pipeline.config import BuiltStage, RestartPolicy
 from pipeline.control import new_identity
+from pipeline.environment import cores, worker_environment
 from pipeline.errors import RunError
 from pipeline.lifeline import Orders
 from pipeline.process import Process, want_descriptors

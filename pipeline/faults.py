@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipeline.config import fault_text
+from pipeline.environment import fault_text
 from pipeline.opcodes import Counter, Killer, Tracer
 
 

@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 from pipeline.errors import ConfigError
-from pipeline.reading import close_match
 
 
 def load_class(path: str, where: str = "") -> Any:
@@ -24,6 +23,8 @@ def load_class(path: str, where: str = "") -> Any:
         raise ConfigError(f"{where}.uses: there is no module {module_name!r}") from error
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
+        from pipeline.reading import close_match  # here: no worker needs it
+
         public = [name for name in dir(module) if isinstance(getattr(module, name), type)]
         raise ConfigError(f"{where}.uses: {module_name!r} has no class {class_name!r}{close_match(class_name, public)}")
     return found

@@ -18,7 +18,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.config import NAME, state_dir
+from pipeline.config import NAME
+from pipeline.environment import state_dir
 from pipeline.errors import ConfigError
 from pipeline.masking import masked
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import json
 import os
+import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -80,3 +81,15 @@ class Lifeline:
 
     def close(self) -> None:
         self._end.close()
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends. Linux only."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent:
+        os._exit(4)

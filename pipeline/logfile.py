@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.config import state_dir
+from pipeline.environment import state_dir
 from pipeline.instances import LOGS, is_locked, lock, private_dir
 
 LIMIT = 512 << 10  # bytes of each of the three files

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from pipeline.environment import PREFIX
 from pipeline.errors import ConfigError
 from pipeline.masking import masked
 from pipeline.reading import close_match, printable, read_value
 from pipeline.stage import RESERVED_KEYS
-
-PREFIX = "CLEANPLATE__"
 
 
 class Overrides:

@@ -127,15 +127,3 @@ def want_descriptors(count: int) -> None:
         soft = most
     if soft != resource.RLIM_INFINITY and len(os.listdir("/proc/self/fd")) + count > soft:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends. Linux only."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != parent:
-        os._exit(4)

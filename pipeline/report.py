@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
-from pipeline.config import cores
+from pipeline.environment import cores
 from pipeline.supervisor import Supervisor
 
 PACKAGES = ("torch", "ultralytics", "opencv-python", "numpy", "av", "pyzmq", "simple-lama-inpainting")

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from pipeline.errors import RingError
@@ -105,6 +104,8 @@ def read_only(fd: int) -> int:
 
 def available_memory() -> int:
     """Bytes that can still be taken: of the machine, and of each control group that this process is in."""
+    import psutil  # here: no worker needs it
+
     return min(psutil.virtual_memory().available, *left_in_groups())
 
 

@@ -19,7 +19,7 @@ from pipeline.faults import fault_point
 from pipeline.frame import Frame
 from pipeline.importer import load_class
 from pipeline.ledger import Verdict
-from pipeline.lifeline import Lifeline
+from pipeline.lifeline import Lifeline, die_with_parent
 from pipeline.messages import (
     Changed,
     Commit,
@@ -37,7 +37,6 @@ from pipeline.messages import (
     Stop,
     as_unicode,
 )
-from pipeline.process import die_with_parent
 from pipeline.slots import SlotViews
 from pipeline.stage import Sink, Source, Stage, Transform
 from pipeline.tripwire import TripwireError

@@ -15,7 +15,8 @@ from benchmarks import load, plots, recorded, replay, sweep, whole
 from benchmarks.standins import StandIn, Taking
 from benchmarks.variants import STAND_IN, variant
 from benchmarks.verdict import Judge, pipeline_of
-from pipeline.config import Plan, cores, load_config
+from pipeline.config import Plan, load_config
+from pipeline.environment import cores
 from pipeline.errors import ConfigError
 from pipeline.frame import FrameSpec
 from tests.clips import make_clip

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Plan, load_config, variables
+from pipeline.config import Plan, load_config
+from pipeline.environment import variables
 from pipeline.errors import ConfigError
 from tests.commands import cleanplate
 from tests.test_config import TOY

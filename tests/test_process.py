@@ -135,7 +135,7 @@ def test_it_dies_with_the_process_that_started_it(frozen: bool) -> None:
 
 
 def test_one_whose_parent_has_gone_already_ends_by_itself() -> None:
-    code = "from pipeline.process import die_with_parent; die_with_parent(1 << 22); print('still here')"
+    code = "from pipeline.lifeline import die_with_parent; die_with_parent(1 << 22); print('still here')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (4, "")
 

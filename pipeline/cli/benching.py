@@ -96,7 +96,7 @@ def _measure(order: Order, folder: Path, old: Mapping[str, Any] | None) -> dict[
 
 
 def _pipeline(order: Order, folder: Path, old: Mapping[str, Any] | None, telling: Telling) -> dict[str, Any]:
-    from pipeline.config import cores, worker_environment
+    from pipeline.environment import cores, worker_environment
 
     os.environ.update(worker_environment(cores()))  # before torch comes in: the stages alone run in this process
     from benchmarks import recorded, results, survey, sweep

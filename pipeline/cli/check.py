@@ -8,7 +8,8 @@ import typer
 
 from pipeline.cli import complete
 from pipeline.cli.drawing import effective, mermaid, tree
-from pipeline.config import Plan, load_config, variables
+from pipeline.config import Plan, load_config
+from pipeline.environment import variables
 from pipeline.errors import ConfigError
 from pipeline.frame import FrameSpec
 from pipeline.masking import masked

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.cli import machine
 from pipeline.cli.finding import Finding, Look, Verdict
 from pipeline.cli.trials import carry_out
-from pipeline.config import cache_dir, state_dir, worker_environment
+from pipeline.environment import cache_dir, state_dir, worker_environment
 
 ESSENTIAL = "yolov5s-seg"  # what the shipped pipelines find people with; without any other model they still run
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.download import Debian, Way, Web, Wheel
-from pipeline.config import cache_dir
+from pipeline.environment import cache_dir
 from pipeline.errors import ConfigError, RunError
 
 

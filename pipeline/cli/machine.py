@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.cli.finding import Finding
 from pipeline.cli.trials import carry_out
-from pipeline.config import display_name
+from pipeline.environment import display_name
 from pipeline.errors import RingError
 
 LOW_MEMORY, LEAST_MEMORY = 4 << 30, 1 << 30

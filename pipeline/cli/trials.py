@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.config import worker_environment
+from pipeline.environment import worker_environment
 from pipeline.errors import CleanplateError
 
 TIMEOUT_S = 60

@@ -123,7 +123,7 @@ def test_a_worker_that_is_still_being_set_up_can_be_taken_back(tmp_path: Path) -
 def test_what_cannot_be_is_refused_in_one_line_and_nothing_changes(tmp_path: Path, request_: Any, words: str) -> None:
     run = begin(tmp_path, count=100_000)
     before = ask("toy", Status())["stages"]["dye"]
-    with pytest.raises(ConfigError, match="^toy: ") as refusal:
+    with pytest.raises(ConfigError, match=r"^toy: ") as refusal:
         ask("toy", request_)
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)

@@ -19,6 +19,7 @@ from pipeline.requests import Status
 from tests.faults.health import assert_healthy_or_down, processes_of, within
 from tests.faults.inside import Inside
 from tests.faults.mortal import expected, mortal
+from tests.faults.sampling import sample
 from tests.runs import COMMAND, ROOT, Ended, Run
 from tests.waiting import wait_until
 
@@ -43,7 +44,9 @@ def assert_finished(run: Run, ended: Ended, code: int) -> None:
 
 
 @pytest.mark.fault("A14")
-@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", sample(signal.SIGTERM, signal.SIGHUP, rarely=(signal.SIGINT,)), ids=lambda number: number.name
+)
 def test_a_run_that_is_asked_to_end_finishes_what_it_has_taken_in(tmp_path: Path, number: signal.Signals) -> None:
     run = in_flight(tmp_path)
     run.process.send_signal(number)
@@ -51,7 +54,9 @@ def test_a_run_that_is_asked_to_end_finishes_what_it_has_taken_in(tmp_path: Path
 
 
 @pytest.mark.fault("A14")
-@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", sample(signal.SIGTERM, rarely=(signal.SIGINT, signal.SIGHUP)), ids=lambda number: number.name
+)
 def test_a_run_that_is_asked_twice_ends_at_once(tmp_path: Path, number: signal.Signals) -> None:
     """Frames take so long that finishing them would take seconds."""
     run = in_flight(tmp_path, output={"sleep": 0.8})
@@ -68,7 +73,9 @@ def test_a_run_that_is_asked_twice_ends_at_once(tmp_path: Path, number: signal.S
 
 
 @pytest.mark.fault("A14")
-@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", sample(signal.SIGINT, rarely=(signal.SIGTERM, signal.SIGHUP)), ids=lambda number: number.name
+)
 def test_a_run_that_is_asked_to_end_while_it_starts_ends_at_once(tmp_path: Path, number: signal.Signals) -> None:
     run = Run(tmp_path, mortal(tmp_path, memory={"dies": {"load": -1}, "deed": "sleep in C", "once": ""}))
     wait_until(lambda: run.workers("memory") != [])
@@ -95,7 +102,7 @@ def workers_of(run: Run) -> list[int]:
 
 
 @pytest.mark.fault("A14")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", sample(signal.SIGTERM, rarely=(signal.SIGHUP,)), ids=lambda number: number.name)
 def test_a_system_that_signals_every_process_at_once_gets_a_finished_file(
     tmp_path: Path, number: signal.Signals
 ) -> None:

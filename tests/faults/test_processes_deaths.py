@@ -15,6 +15,7 @@ import pytest
 from tests.faults.health import assert_healthy_or_down
 from tests.faults.inside import Inside
 from tests.faults.mortal import expected, mortal
+from tests.faults.sampling import sample
 from tests.runs import Run, toy
 
 ROOM = 64 << 20  # bytes that a worker may take beyond what it has
@@ -62,7 +63,7 @@ def test_a_worker_that_the_kernel_kills_for_want_of_memory_is_started_again(tmp_
 
 
 @pytest.mark.fault("A7")
-@pytest.mark.parametrize("always", [False, True], ids=["once", "always"])
+@pytest.mark.parametrize("always", sample(True, rarely=(False,)))
 def test_memory_that_is_refused_is_an_error_of_one_frame_and_kills_nobody(tmp_path: Path, always: bool) -> None:
     """The stage raises MemoryError: the frame is tried once more, and goes out blank if it is refused again."""
 

@@ -16,6 +16,7 @@ from pipeline.crew import Member
 from tests.faults.health import assert_healthy_or_down, processes_of
 from tests.faults.inside import Inside
 from tests.faults.mortal import STAGES, Mortal, expected, mortal
+from tests.faults.sampling import sample
 from tests.runs import Run, toy
 from tests.test_process import is_over
 from tests.waiting import wait_until
@@ -38,7 +39,7 @@ def silenced(inside: Inside) -> list[str]:
 
 
 @pytest.mark.fault("A4")
-@pytest.mark.parametrize("word", ["granted", "mid_write", "written"])
+@pytest.mark.parametrize("word", sample("mid_write", rarely=("granted", "written")))
 def test_workers_that_freeze_over_a_frame_are_killed_and_only_then_their_slots_come_back(
     tmp_path: Path, word: str
 ) -> None:
@@ -78,7 +79,7 @@ def test_a_worker_that_freezes_after_its_commit_gives_back_what_was_granted_ahea
 
 
 @pytest.mark.fault("A4")
-@pytest.mark.parametrize("word", ["load", "shutdown"])
+@pytest.mark.parametrize("word", sample("shutdown", rarely=("load",)))
 def test_workers_that_freeze_while_they_load_or_end_hold_up_nobody_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:
@@ -154,7 +155,7 @@ def test_workers_that_are_frozen_for_half_their_deadline_are_left_alone(tmp_path
 
 
 @pytest.mark.fault("A6")
-@pytest.mark.parametrize("deed", ["regex", "sleep in C"])
+@pytest.mark.parametrize("deed", sample("regex", rarely=("sleep in C",)))
 def test_a_stage_that_hangs_in_c_is_noticed_and_its_frame_done_again(tmp_path: Path, deed: str) -> None:
     """With the interpreter's lock held or not: a sign of life comes from the work loop, never from a thread beside."""
     options = {stage: {"dies": {"mid_write": AT[stage]}, "deed": deed} for stage in ("memory", "negative")}
@@ -169,7 +170,7 @@ def programs_of(run: Run) -> list[psutil.Process]:
 
 
 @pytest.mark.fault("A8")
-@pytest.mark.parametrize("fate", ["hung", "frozen", "orphaned"])
+@pytest.mark.parametrize("fate", sample("hung", "orphaned", rarely=("frozen",)))
 def test_a_program_of_a_stage_ends_with_its_worker(tmp_path: Path, fate: str) -> None:
     """It hangs, and its worker with it; it is frozen; its worker is killed."""
     run = Run(tmp_path, mortal(tmp_path, negative={"dies": {"mid_write": 8}, "deed": "child"}))

@@ -21,6 +21,7 @@ from pipeline.errors import ConfigError
 from pipeline.run import run_plan
 from tests.faults.health import Vitals, assert_healthy_or_down, processes_of, within
 from tests.faults.mortal import Mortal, expected, mortal
+from tests.faults.sampling import sample
 from tests.runs import ROOT, Run
 from tests.waiting import wait_until
 
@@ -40,7 +41,7 @@ def started(folder: Path, **ingest: int) -> Run:
 
 
 @pytest.mark.fault("A11", "A12")
-@pytest.mark.parametrize("whom", ["supervisor", "group", "everybody"])
+@pytest.mark.parametrize("whom", sample("supervisor", "everybody", rarely=("group",)))
 def test_nothing_is_left_of_a_killed_run_after_two_seconds_and_the_next_one_starts_at_once(
     tmp_path: Path, whom: str
 ) -> None:
