@@ -50,6 +50,7 @@ bench: $(READY)  ## Measure stages, whole, transport and memory here; results an
 	  --json benchmarks/results/known-stage.json
 	$(BIN)/cleanplate bench transport --frames 400 --json benchmarks/results/transport.json
 	$(BIN)/cleanplate bench memory --json benchmarks/results/memory.json
+	$(BIN)/python -m tests.faults.recovery
 	$(BIN)/python -m benchmarks.tables
 
 clean:           ## Remove what was made here, but for the downloads in the cache

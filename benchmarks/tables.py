@@ -39,7 +39,7 @@ def kept() -> dict[str, dict[str, Any]]:
 
 def section(content: dict[str, Any], name: str = "") -> Iterator[str]:
     """One result as Markdown."""
-    makers = {"pipeline": _pipeline, "transport": _transport, "memory": _memory}
+    makers = {"pipeline": _pipeline, "transport": _transport, "memory": _memory, "recovery": _recovery}
     yield from makers[content["question"]](name, content)
 
 
@@ -96,6 +96,17 @@ def _memory(name: str, content: dict[str, Any]) -> Iterator[str]:
     yield f"`cleanplate bench memory --input {content['clip']}`: {content['frames']['output']} frames.\n"
     rows = [[name, f"{f['at_200_mb']:.0f}", f"{f['grown_mb']:.1f}"] for name, f in content["processes"].items()]
     yield from table(["process", "MB at frame 200", "MB more at most"], rows)
+
+
+def _recovery(name: str, content: dict[str, Any]) -> Iterator[str]:
+    yield "## Recovery: how soon is a killed worker replaced?\n"
+    workers = ", ".join(f"{many} workers of `{stage}`" for stage, many in content["workers"].items())
+    yield f"`python -m tests.faults.recovery`: {content['kills_of_each']} kills of each stage's workers, {workers}.\n"
+    names = ("seen_ms_p50", "seen_ms_max", "back_ms_p50", "back_ms_max")
+    rows = [[stage, *(f"{f[key]:.0f}" for key in names)] for stage, f in content["stages"].items()]
+    yield from table(["stage", "death seen, median ms", "at most", "successor ready, median ms", "at most"], rows)
+    shares = [f"{stage}: {100 * f['meanwhile']:.0f} %" for stage, f in content["stages"].items() if "meanwhile" in f]
+    yield f"\nWhat came out meanwhile, of the usual rate, while one worker was missing: {', '.join(shares)}."
 
 
 def _machine(content: dict[str, Any]) -> str:
