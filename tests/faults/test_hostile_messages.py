@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import messages
+from pipeline import messages, requests
+from pipeline.admin import MAX_ANSWER
 from pipeline.crew import Member
 from pipeline.errors import ProtocolError
 from pipeline.frame import FrameSpec
@@ -86,9 +87,26 @@ class Stand:
             grant = self.granted[number].pop(0)
             self.hear(number, Commit(grant.slot, grant.generation, Verdict.DONE, 7, 1, 1000).pack())
 
+    def ask(self, data: bytes) -> requests.Answer:
+        """As by a command; the answer."""
+        answers: list[requests.Answer] = []
+        self.supervisor._admin.receive = lambda: [(b"me", understood(data))]  # type: ignore[method-assign]
+        self.supervisor._admin.answer = lambda who, answer: answers.append(answer)  # type: ignore[method-assign]
+        self.supervisor.steering.turn(0.0, ending=False, status=self.supervisor.status)
+        (answer,) = answers
+        assert len(answer.model_dump_json()) < MAX_ANSWER
+        return answer
+
     def state(self) -> str:
         """All that the ledger knows, but for the count of what it dropped."""
         return repr([value for name, value in sorted(vars(self.supervisor.ledger).items()) if name != "stale"])
+
+
+def understood(data: bytes) -> requests.Request | str:
+    try:
+        return requests.read_request(data)
+    except ProtocolError as error:
+        return str(error)
 
 
 @pytest.fixture
@@ -192,6 +210,32 @@ def test_what_is_no_message_is_counted(tmp_path_factory: pytest.TempPathFactory,
     assert stand.supervisor.books.foreign == 1
     assert stand.state() == before
     close(stand)
+
+
+names = st.sampled_from(["ingest", "invert", "output", "sleep", "grow"]) | word
+asked = st.one_of(
+    st.builds(requests.Scale, stage=names, workers=st.integers(1, 64)),
+    st.builds(requests.Change, stage=names, field=names, value=anything),
+    st.sampled_from([requests.Pause(), requests.Resume(), requests.Status()]),
+).map(lambda request: request.model_dump_json().encode())
+
+
+@pytest.mark.fault("H2")
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@given(st.lists(st.one_of(asked, st.binary(max_size=60)), max_size=15))
+def test_whatever_is_asked_is_answered_and_what_is_refused_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, questions: list[bytes]
+) -> None:
+    stand = Stand(tmp_path_factory.mktemp("s"))
+    try:
+        stand.begin()
+        for data in questions:
+            before = stand.state(), stand.supervisor.crew.wanted[:]
+            if stand.ask(data).refused:
+                assert (stand.state(), stand.supervisor.crew.wanted) == before
+            check_sums(stand.supervisor.ledger)
+    finally:
+        close(stand)
 
 
 @pytest.mark.fault("H2")
