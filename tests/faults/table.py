@@ -16,6 +16,7 @@ from tests.runs import ROOT
 
 PAGE = ROOT / "docs" / "faults.md"
 TESTS = ROOT / "tests"
+PROPER = {"python": "Python", "yaml": "YAML", "url": "URL", "c": "C"}  # as they are written in a sentence
 
 
 @dataclass(frozen=True, order=True)
@@ -29,7 +30,8 @@ class Covering:
 
     def link(self) -> str:
         """Its name as a sentence, leading to its file."""
-        sentence = self.name.removeprefix("test_").replace("_", " ")
+        words = self.name.removeprefix("test_").split("_")
+        sentence = " ".join(PROPER.get(word, word) for word in words)
         way = f"../{self.path.relative_to(ROOT)}"
         return f"[{sentence[:1].upper()}{sentence[1:]}]({way}){' (torture)' if self.torture else ''}"
 
