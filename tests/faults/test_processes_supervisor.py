@@ -23,6 +23,7 @@ from tests.faults.health import Vitals, assert_healthy_or_down, processes_of, wi
 from tests.faults.mortal import Mortal, expected, mortal
 from tests.faults.sampling import sample
 from tests.runs import ROOT, Run
+from tests.test_process import is_over
 from tests.waiting import wait_until
 
 LARGE = {"width": 1920, "height": 1080, "count": 1_000_000}
@@ -63,8 +64,7 @@ def test_nothing_is_left_of_a_killed_run_after_two_seconds_and_the_next_one_star
                 process.kill()
     run.process.wait()
     assert len(processes) == 6
-    _, alive = psutil.wait_procs(processes, timeout=within(2))
-    assert alive == [] or {one.status() for one in alive} == {psutil.STATUS_ZOMBIE}
+    wait_until(lambda: all(map(is_over, processes)), timeout=within(2))
     print(f"gone after {time.monotonic() - killed_at:.3f} s")
     wait_until(lambda: shared_memory() < before + ring / 4, timeout=10)
     assert_healthy_or_down(run)
