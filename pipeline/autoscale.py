@@ -10,6 +10,7 @@ from pipeline.plan import Autoscale
 UP_AFTER = 1.0  # seconds of backlog with everybody busy
 DOWN_AFTER = 5.0  # seconds in which one worker fewer would have been enough
 SETTLE = 2.0  # seconds after a change before the next one
+RETRY = 60.0  # seconds until the next try, where one worker more could not be had or the user wanted fewer
 ENOUGH = 0.8  # of the time of those who would be left
 
 
@@ -21,11 +22,15 @@ class Autoscaler:
     def __init__(self, bounds: Autoscale) -> None:
         self.bounds = bounds
         self._seen: deque[tuple[float, int, int]] = deque()  # when, how many waited, how many worked
-        self._changed = float("-inf")
+        self._changed = self._no_more_until = float("-inf")
+        self._last = 0  # as many as it wanted
 
     def wanted(self, now: float, workers: int, ready: int, queue: int, busy: int) -> int:
         """How many workers there should be. `workers`: as many are wanted until now, `ready` of them work already;
         `queue` frames wait for the stage, `busy` workers hold one."""
+        if workers < self._last:
+            self._no_more_until = now + RETRY
+        self._last = workers
         if ready < workers or now - self._changed < SETTLE:  # the last change has not shown yet
             self._seen.clear()
             return workers
@@ -33,12 +38,12 @@ class Autoscaler:
         while self._seen and now - self._seen[0][0] > DOWN_AFTER:
             self._seen.popleft()
         wanted = workers
-        if workers < self.bounds.max and self._all_busy(now, workers):
+        if workers < self.bounds.max and now >= self._no_more_until and self._all_busy(now, workers):
             wanted += 1
         elif workers > self.bounds.min and self._one_too_many(now, workers):
             wanted -= 1
         if wanted != workers:
-            self._changed = now
+            self._changed, self._last = now, wanted
             self._seen.clear()
         return wanted
 

@@ -52,7 +52,7 @@ class Member:
         match self.state:
             case "setup":
                 return setup_deadline
-            case "draining" | "leaving":
+            case "draining":
                 return DRAIN_DEADLINE
             case "stopping":
                 return STOP_DEADLINE
@@ -143,6 +143,13 @@ class Crew:
         known = {member.number for member in staying} | {number for _, at, number in self._due if at == stage}
         self._due += [(now, stage, number) for number in range(workers) if number not in known]
         return [member for member in staying if member.number >= workers]
+
+    def awaits(self, stage: int) -> bool:
+        """Whether nobody works for this stage just now, but somebody will."""
+        able = [member for member in self.of(stage) if member.state not in OVER and member.state != "draining"]
+        if any(member.state == "ready" and not member.process.kill_sent for member in able):
+            return False
+        return bool(able) or any(at == stage for _, at, _ in self._due)
 
     def restart_due(self, now: float) -> Iterator[Member]:
         """Start those whose time has come. Raises RunError."""

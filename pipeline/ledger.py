@@ -90,7 +90,7 @@ class Ledger(Fates):
 
     def at_rest(self, stage: int) -> bool:
         """Whether nobody of this stage holds a frame."""
-        return not any(not lease.stuck for held in self.posts[stage].workers.values() for lease in held)
+        return not self.posts[stage].busy
 
     # Frames move
 

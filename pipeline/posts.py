@@ -111,6 +111,11 @@ class Post:
             most = max(most, 2)
         return worker if len(held) < most and not any(lease.alone for lease in held) else None
 
+    @property
+    def busy(self) -> int:
+        """How many workers hold a frame that they will let go."""
+        return sum(any(not lease.stuck for lease in held) for held in self.workers.values())
+
     def take(self, index: int) -> int:
         """Let a waiting frame go to a worker; its slot."""
         if self.rule.ordered:

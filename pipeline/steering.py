@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline.admin import AdminServer
@@ -60,12 +60,24 @@ class Steering:
 
     def autoscale(self, now: float) -> None:
         """Let the numbers of workers follow the backlog."""
-        for stage, scaler in self._scalers.items():
+        for stage, scaler in self._scalers.items() if not self.paused else ():
             post, wanted = self._ledger.posts[stage], self._crew.wanted[stage]
             ready = sum(member.state == "ready" for member in self._crew.of(stage))
-            better = scaler.wanted(now, wanted, ready, len(post.ready), sum(map(bool, post.workers.values())))
-            if better != wanted and not self.paused:
-                self._scale(stage, better, now, "autoscale")
+            better = scaler.wanted(now, wanted, ready, len(post.ready), post.busy)
+            if better != wanted:
+                self.scale(stage, better, now, "autoscale")
+
+    def scale(self, stage: int, workers: int, now: float, why: str) -> None:
+        """From now on so many workers; those too many finish what they hold and leave. `why` is written down."""
+        name, before = self._books.names[stage], self._crew.wanted[stage]
+        self._books.changed(self._ledger.accepted, name, f"workers ({why})", before, workers)
+        for member in self._crew.scale(stage, workers, now):
+            self._ledger.leave(member.incarnation)
+            at_work, member.state, member.heard = member.state == "ready", "leaving", now
+            if at_work:
+                self._traffic.send(member, Drain())
+            else:
+                member.process.kill()  # it has not even been set up
 
     # Inside
 
@@ -99,25 +111,14 @@ class Steering:
             raise ConfigError(f"{request.stage} keeps state: it has one worker")
         before = self._crew.wanted[at]
         if before != request.workers:
-            self._scale(at, request.workers, now, "asked")
+            self.scale(at, request.workers, now, "asked")
         return {"stage": request.stage, "from": before, "to": request.workers, "slots": len(self._ledger.slots)}
-
-    def _scale(self, stage: int, workers: int, now: float, why: str) -> None:
-        name, before = self._books.names[stage], self._crew.wanted[stage]
-        self._books.changed(self._ledger.accepted, name, f"workers ({why})", before, workers)
-        for member in self._crew.scale(stage, workers, now):
-            self._ledger.leave(member.incarnation)
-            at_work, member.state, member.heard = member.state == "ready", "leaving", now
-            if at_work:
-                self._traffic.send(member, Drain())
-            else:
-                member.process.kill()  # it has not even been set up
 
     def _change(self, who: bytes, request: Change) -> None:
         at = self._stage(request.stage)
-        before = self.changes.live(at).get(request.field)
 
-        def answer(refusal: str) -> None:
+        def answer(refusal: str, former: Mapping[str, Any]) -> None:
+            before = former.get(request.field)
             if not refusal:
                 self._books.changed(self._ledger.accepted, request.stage, request.field, before, request.value)
             content = {"stage": request.stage, "field": request.field, "from": before, "to": request.value}

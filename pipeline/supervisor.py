@@ -78,7 +78,7 @@ class Supervisor:
         self._traffic = Traffic(self.ledger, self.crew, self._server, self.books)
         self.steering = Steering(plan, self.ledger, self.crew, self._traffic, self.books, self._admin)
         self.staffing = Staffing(plan, self.ledger, self.crew, self._traffic, self.books, self.steering.changes)
-        self._watch = Watch(plan, self.ledger, self.crew, self.books, self.wait, self.fail)
+        self._watch = Watch(plan, self.ledger, self.crew, self.books, self.wait, self.fail, self.steering.scale)
         self.sinks = [at for at, post in enumerate(self.ledger.posts) if not post.children]
         self._clock = PatientClock()
         self._completed: set[tuple[int, int]] = set()  # sinks that have completed their output: stage, number
@@ -135,10 +135,12 @@ class Supervisor:
 
     def await_end(self) -> None:
         """After the last turn: let workers that were told to stop end by themselves, for a moment."""
+        self.steering.changes.abandon()
         until = time.monotonic() + (GOODBYE_S if self.failure is None else 0.0)
         while self.crew.members and time.monotonic() < until:
             self.wait.poll(POLL_S)
             self._drain_inbox()
+            self.steering.turn(self._clock.now, ending=True, status=self.status)
             for member in self.crew.dead():
                 self._watch.forget(member)
 
@@ -157,12 +159,8 @@ class Supervisor:
         """How it is going, for whoever asks."""
         phase = "paused" if self.steering.paused and self.phase is Phase.RUNNING else self.phase.value
         cpu = 1000 * (time.process_time() - self._began_cpu) / max(1, self.ledger.accepted)
-        facts = {
-            **self._facts,
-            "phase": phase,
-            "seconds": round(time.monotonic() - self._began, 3),
-            "control_ms_per_frame": round(cpu, 4),
-        }
+        seconds = round(time.monotonic() - self._began, 3)
+        facts = {**self._facts, "phase": phase, "seconds": seconds, "control_ms_per_frame": round(cpu, 4)}
         return snapshot(self.plan, self.ledger, self.crew, self.books, self.steering, facts)
 
     # Messages

@@ -17,10 +17,18 @@ SETUP_FAILED = 3  # a worker's exit code: do not start me again
 
 
 class Watch:
-    """Knows which workers there are by their pidfds. `fail(exit code, message)` ends the run."""
+    """Knows which workers there are by their pidfds. `fail(exit code, message)` ends the run; `scale(stage, workers,
+    now, why)` has a stage do with fewer."""
 
     def __init__(
-        self, plan: Plan, ledger: Ledger, crew: Crew, books: Books, wait: Wait, fail: Callable[[int, str], None]
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        crew: Crew,
+        books: Books,
+        wait: Wait,
+        fail: Callable[[int, str], None],
+        scale: Callable[[int, int, float, str], None],
     ) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -28,6 +36,7 @@ class Watch:
         self._books = books
         self._wait = wait
         self._fail = fail
+        self._scale = scale
 
     def start(self, now: float) -> None:
         """Start every worker that the plan begins with. Call from the main thread."""
@@ -46,6 +55,7 @@ class Watch:
             seconds = now - member.heard
             self._books.say(f"{self.name(member)}: nothing heard for {seconds:.0f} s ({member.state}), killed")
             member.killed = True
+            self._ledger.leave(member.incarnation)  # no other frame is to be blamed for its death
             member.process.kill()
         for member in list(self._crew.members.values()):
             if member.process.kill_sent and member.state != "undead":
@@ -63,8 +73,7 @@ class Watch:
             return
         is_sink = not self._ledger.posts[member.stage].children
         if code == SETUP_FAILED and self._is_extra(member):
-            self._crew.scale(member.stage, self._crew.wanted[member.stage] - 1, now)
-            self._books.say(f"{built.name}: one worker more could not be set up ({member.last_fault}); goes on without")
+            self._do_without(member, now, member.last_fault)
             return
         if code == SETUP_FAILED or (code > 0 and is_sink):
             never_worked = code == SETUP_FAILED and not self._ledger.posts[member.stage].commits
@@ -90,10 +99,18 @@ class Watch:
         if member.number >= self._crew.wanted[member.stage]:
             return
         if not self._crew.restart_later(member, now):
+            if self._is_extra(member):
+                self._do_without(member, now, cause)
+                return
             times, why = built.config.restart.max_restarts + 1, member.last_fault or cause
             self._fail(4, f"{built.name}: died {times} times before a first frame ({why})")
             return
         self._books.stage(member.stage).restarts += 1
+
+    def _do_without(self, member: Member, now: float, why: str) -> None:
+        name, wanted = self._plan.stages[member.stage].name, self._crew.wanted[member.stage]
+        self._books.say(f"{name}: one worker more could not be set up ({why}); goes on without")
+        self._scale(member.stage, wanted - 1, now, "could not be set up")
 
     def _is_extra(self, member: Member) -> bool:
         """Whether the stage works without it: it was to be one more, in mid-run."""

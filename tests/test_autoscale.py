@@ -66,3 +66,12 @@ def test_nothing_is_decided_while_a_new_worker_is_being_set_up() -> None:
 def test_bounds_of_nonsense_are_refused(bounds: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         Autoscale.model_validate(bounds)
+
+
+def test_where_one_more_could_not_be_had_it_is_tried_again_only_after_a_while() -> None:
+    load = Load()
+    load.run(3, demand=9)
+    assert load.workers == 2
+    load.workers = 1  # the second one could not be set up
+    assert load.run(50, demand=9) == 1
+    assert load.run(20, demand=9) == 4

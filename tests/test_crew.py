@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from pipeline.config import RestartPolicy
-from pipeline.crew import Budget
+from pipeline.crew import Budget, Member
 
 
 def test_the_first_early_death_is_forgiven_at_once_and_the_next_ones_wait_longer() -> None:
@@ -45,3 +48,9 @@ def test_the_wait_grows_to_eight_seconds_and_no_further_however_often_it_dies() 
 def test_a_policy_of_nonsense_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="max_restarts"):
         RestartPolicy.model_validate({"max_restarts": value})
+
+
+def test_a_worker_that_leaves_may_be_silent_over_its_last_frame_for_no_longer_than_over_any() -> None:
+    process: Any = SimpleNamespace()
+    member = Member(1, 0, 1, b"one", process, 0.0, "leaving", deadline=2.0)
+    assert member.patience(setup_deadline=60.0) == 2.0

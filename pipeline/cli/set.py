@@ -26,6 +26,8 @@ Examples:
   cleanplate set remove-people segmentation.grow=12 inpainting.margin=64
 """
 
+MOST_SECONDS = 60.0  # for an answer: a stage that nobody works for just now may still be loading its model
+
 
 class Setting(NamedTuple):
     """One word of the command line; `text` is None where no value is given."""
@@ -87,7 +89,7 @@ def change(name: str, setting: Setting) -> str:
     from pipeline.requests import Change
 
     value = read_value(setting.text or "", setting.path)
-    done = live.ask(name, Change(stage=setting.stage, field=setting.field, value=value))
+    done = live.ask(name, Change(stage=setting.stage, field=setting.field, value=value), MOST_SECONDS)
     return f"{setting.path}: {shown(done['from'])} -> {shown(done['to'])}"
 
 

@@ -116,7 +116,7 @@ def test_with_more_than_half_of_the_ring_shut_the_run_ends_in_words(tmp_path: Pa
     crew = Crew(plan.stages, "ipc:///nowhere", log)
     member = Member(1, 0, play.numbers["invert"], b"invert", SimpleNamespace(kill_sent=True, pid=7), 0.0, "ready")
     crew.members[member.incarnation] = member
-    watch = Watch(plan, play.ledger, crew, Books(plan, log), SimpleNamespace(), lambda *end: ends.append(end))
+    watch = Watch(plan, play.ledger, crew, Books(plan, log), SimpleNamespace(), lambda *end: ends.append(end), print)
     watch.look_after(0.0)
     assert ends == []
     watch.look_after(LONGEST_DEATH + 0.1)
