@@ -72,12 +72,13 @@ def _assert_healthy(run: Run, before: Vitals | None) -> None:
     stages = yaml.safe_load((run.folder / "toy.yaml").read_text())["stages"]
     wanted = {f"{stage['name']} {number}" for stage in stages for number in range(stage.get("workers", 1))}
     wait_until(lambda: sorted(_titles(run)) == sorted(wanted))
-    assert_status_is_true(_status(run), {child.pid for child in psutil.Process(run.process.pid).children()})
+    assert_status_is_true(status_of(run), {child.pid for child in psutil.Process(run.process.pid).children()})
     if before is not None:
         wait_until(lambda: Vitals.of(run.process.pid) == before)
 
 
-def _status(run: Run) -> dict[str, Any]:
+def status_of(run: Run) -> dict[str, Any]:
+    """What a run tells of itself; its supervisor has looked after its workers before it answers."""
     state = Path(psutil.Process(run.process.pid).environ()["CLEANPLATE_STATE"])
     infos = [json.loads(path.read_text()) for path in state.glob("*/info.json")]
     (name,) = (info["name"] for info in infos if info["pid"] == run.process.pid)

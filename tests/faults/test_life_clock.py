@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -90,8 +91,12 @@ def clock(tmp_path: Path) -> Clock:
 
 @pytest.mark.fault("G1")
 def test_a_wall_clock_that_jumps_days_and_decades_in_mid_run_is_not_noticed(tmp_path: Path, clock: Clock) -> None:
-    """A day on, a day back, to 1970, over the end of 32 bits, and over the end of summer time."""
-    run = Run(tmp_path, mortal(tmp_path, ingest={"sleep": 0.02, "count": 120}), under=clock.under)
+    """A day on, a day back, to 1970, over the end of 32 bits, and over the end of summer time.
+
+    Nor does it save a worker that is frozen after it has gone back."""
+    frozen = {"dies": {"mid_write": 70}, "deed": "stop"}
+    config = mortal(tmp_path, ingest={"sleep": 0.02, "count": 120}, negative=frozen)
+    run = Run(tmp_path, config, under=clock.under)
     jumps = (
         lambda: clock.jump(DAY),
         lambda: clock.jump(-DAY),
@@ -105,7 +110,7 @@ def test_a_wall_clock_that_jumps_days_and_decades_in_mid_run_is_not_noticed(tmp_
     ended = run.end()
     assert ended.code == 0, ended.stderr
     assert run.lines() == expected(120)
-    assert ended.report["runtime"]["deaths"] == []
+    assert re.fullmatch(r"negative [01]: silent, killed", "".join(ended.report["runtime"]["deaths"]))
     assert 2.0 <= ended.report["seconds"] <= 60.0
     assert ended.report["latency_ms"]["p99"] <= 10_000
     (log,) = (tmp_path / "state" / "logs").glob("*.log")

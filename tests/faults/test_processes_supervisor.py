@@ -19,7 +19,7 @@ import pytest
 from pipeline.config import load_config
 from pipeline.errors import ConfigError
 from pipeline.run import run_plan
-from tests.faults.health import Vitals, assert_healthy_or_down, processes_of, within
+from tests.faults.health import Vitals, assert_healthy_or_down, processes_of, status_of, within
 from tests.faults.mortal import Mortal, expected, mortal
 from tests.faults.sampling import sample
 from tests.runs import ROOT, Run
@@ -76,15 +76,23 @@ def test_nothing_is_left_of_a_killed_run_after_two_seconds_and_the_next_one_star
 
 
 @pytest.mark.fault("A13", "G2")
-def test_a_supervisor_that_was_frozen_for_three_deadlines_kills_no_healthy_worker(tmp_path: Path) -> None:
-    """What piled up in its inbox counts before deadlines are judged, and its own absence is nobody's fault."""
+@pytest.mark.parametrize("whom", ["supervisor", "everybody"])
+def test_time_that_stood_still_for_three_deadlines_is_no_healthy_workers_fault(tmp_path: Path, whom: str) -> None:
+    """For the supervisor alone: what piled up in its inbox counts before deadlines are judged.
+
+    For everybody, as where a machine sleeps: it wakes up first, and nobody has had a chance to say anything."""
     run = Run(tmp_path, mortal(tmp_path, negative={"sleep": 0.02}, ingest={"count": 200}))
     wait_until(lambda: run.output.exists() and run.output.stat().st_size > 50)
     before = Vitals.of(run.process.pid)
-    os.kill(run.process.pid, signal.SIGSTOP)
+    workers = [one for one in processes_of(tmp_path) if one.pid != run.process.pid] if whom == "everybody" else []
+    for process in (psutil.Process(run.process.pid), *workers):
+        process.suspend()
     with pytest.raises(psutil.TimeoutExpired):
         psutil.Process(run.process.pid).wait(timeout=3.2 * Mortal.deadline)
     os.kill(run.process.pid, signal.SIGCONT)
+    assert status_of(run)["phase"] == "running"  # it has looked around
+    for process in workers:
+        process.resume()
     assert_healthy_or_down(run, before=before)
     ended = run.end()
     assert ended.code == 0, ended.stderr
