@@ -49,6 +49,13 @@ class Dye(Transform):
         frame.mask[:] = self.level
 
 
+class Lingering(Dye):
+    """Takes its time to end."""
+
+    def close(self) -> None:
+        time.sleep(3)
+
+
 class Unfit(Dye):
     """Only the first worker of a run can be set up: the file is made by it."""
 

@@ -205,6 +205,14 @@ def test_autoscaling_follows_the_backlog_up_and_down(tmp_path: Path) -> None:
     stop_early(run)
 
 
+def test_whoever_asks_while_the_last_workers_end_is_answered(tmp_path: Path) -> None:
+    run = begin(tmp_path, {**DYE, "uses": "tests.toys_live:Lingering"}, INVERT, count=100)
+    wait_until(lambda: ask("toy", Status())["phase"] == "ended")
+    with pytest.raises(ConfigError, match="coming to its end"):
+        ask("toy", Scale(stage="dye", workers=2))
+    assert run.end().code == 0
+
+
 def test_a_pipeline_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no pipeline called 'nobody' is running"):
         ask("nobody", Status())
