@@ -34,7 +34,7 @@ class Body:
 
 
 class Play:
-    """Watches over the workers of the stage behind the source; nothing is really started, and what is told to them goes nowhere."""
+    """Watches over the workers of the first stage behind the source: none is really started, nothing really told."""
 
     def __init__(self, folder: Path, *middle: dict[str, Any]) -> None:
         path = folder / "toy.yaml"
