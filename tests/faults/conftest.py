@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from typing import Any
 
-import psutil
 import pytest
+
+from tests.runs import Run
 
 
 @pytest.fixture(autouse=True)
-def no_run_outlives_its_test() -> Iterator[None]:
-    before = set(psutil.Process().children())
+def no_run_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    begun: list[Run] = []
+    begin = Run.__init__
+
+    def note(run: Run, *args: Any, **options: Any) -> None:
+        begin(run, *args, **options)
+        begun.append(run)
+
+    monkeypatch.setattr(Run, "__init__", note)
     yield
-    for child in set(psutil.Process().children()) - before:
-        with suppress(psutil.Error):
-            if "pipeline.cli" in " ".join(child.cmdline()):
-                child.kill()
-                child.wait()
+    for run in begun:
+        if run.process.poll() is None:
+            run.kill()

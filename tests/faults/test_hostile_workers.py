@@ -50,9 +50,9 @@ def test_a_worker_that_talks_nonsense_between_its_frames_is_counted_and_its_fram
 
 @pytest.mark.fault("H2")
 def test_a_worker_that_complains_without_end_fills_no_report(tmp_path: Path) -> None:
-    run = Run(tmp_path, toy(tmp_path, evil("Lies")), "--set", "ingest.count=300")
+    run = Run(tmp_path, toy(tmp_path, evil("Lies")), "--set", "ingest.count=120")
     ended = run.end()
-    check_whole(run, ended, 300)
+    check_whole(run, ended, 120)
     assert len((tmp_path / "report.json").read_bytes()) < 100_000
 
 
