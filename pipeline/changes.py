@@ -76,6 +76,8 @@ class Changes:
             cls.model_validate(options)
         except ValidationError as error:
             raise ConfigError(f"{built.name}: {explain(error, cls, options)}") from error
+        except Exception as error:  # a validator of its author's broke: that must not end the run
+            raise ConfigError(f"{built.name}.{name}: it cannot be checked ({type(error).__name__})") from error
         if len(json.dumps(options, default=str)) > MAX_OPTIONS:  # a successor could not be told
             raise ConfigError(f"{built.name}.{name}: with it its options are more than {MAX_OPTIONS} bytes")
         if len(self._wishes) >= MOST:

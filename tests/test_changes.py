@@ -13,10 +13,12 @@ import yaml
 from pipeline.changes import Changes
 from pipeline.config import load_config
 from pipeline.crew import Crew, Member, State
+from pipeline.errors import ConfigError
 from pipeline.ledger import Ledger, StageRule
 from pipeline.messages import Anything, Changed, Set
 from pipeline.runlog import RunLog
 from tests.runs import toy
+from tests.toys_live import Dye
 
 DYE = 1
 
@@ -158,3 +160,12 @@ def test_what_still_waits_at_the_end_of_a_run_is_answered(play: Play) -> None:
     play.changes.abandon()
     assert [refusal for refusal, _ in play.answers] == ["the run has come to its end"] * 2
     assert not play.held_up
+
+
+def test_a_validator_that_breaks_ends_no_run(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    only = play.join(1)
+    monkeypatch.setattr(Dye, "model_validate", {}.__getitem__)
+    with pytest.raises(ConfigError, match=r"dye\.level: it cannot be checked \((KeyError|TypeError)\)"):
+        play.wish(7)
+    assert not play.held_up
+    assert only.state == "ready"
