@@ -130,10 +130,11 @@ def _cpu_model() -> str:
 
 def write_atomically(path: Path, content: dict[str, Any]) -> None:
     """Replace the file by this JSON, or leave it as it was. Raises OSError."""
+    text = json.dumps(content, indent=1) + "\n"
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with temporary.open("x") as file:
-            file.write(json.dumps(content, indent=1) + "\n")
+            file.write(text)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

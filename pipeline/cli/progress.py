@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from pipeline.reading import escaped
 from pipeline.supervisor import Supervisor
 
 EVERY_S = 10.0  # between two lines where there is no terminal
@@ -44,7 +45,8 @@ class Progress:
                 self._bar.stop()
 
     def say(self, text: str) -> None:
-        """Something the user should know once."""
+        """Something the user should know once, whatever a stage has put into it."""
+        text = escaped(text)
         with suppress(OSError):  # the terminal is gone: the log has it, and the run goes on
             if self._bar:
                 self._bar.console.print(f"cleanplate: {text}", markup=False, highlight=False)

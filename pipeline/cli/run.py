@@ -18,7 +18,7 @@ from pipeline.cli.progress import Progress
 from pipeline.cli.weights import ensure_weights
 from pipeline.config import load_config
 from pipeline.errors import ConfigError
-from pipeline.reading import printable, read_yaml
+from pipeline.reading import escaped, printable, read_yaml
 from pipeline.run import Result, run_plan
 from stages.ingest.span import parse_time
 
@@ -167,7 +167,7 @@ def _tell(result: Result, *, quiet: bool, debug: bool, short: bool) -> None:
         for fault in report["faults"]:
             print(fault, file=sys.stderr)
     if result.error:
-        print(f"cleanplate: {result.error}", file=sys.stderr)
+        print(f"cleanplate: {escaped(result.error)}", file=sys.stderr)
     elif report["result"] == "completed_with_errors":
         print(f"cleanplate: completed with errors: {_troubles(report)}", file=sys.stderr)
     if not quiet and report["frames"]["output"]:

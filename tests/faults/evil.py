@@ -83,3 +83,13 @@ class Wordy(Invert):
 
     one: list[str] = live([])
     other: list[str] = live([])
+
+
+class Paints(Evil):
+    """Puts into what it tells the user what would rename the terminal, and wipe the line before."""
+
+    def process(self, frame: Frame) -> None:
+        super().process(frame)
+        self.context.note("\x1b]0;yours\x07 and\nsomething\x1b[2K else 漢")
+        if frame.index == 30:
+            raise ValueError("\x1b[31mred\r\n\udcff")

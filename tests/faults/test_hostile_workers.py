@@ -56,6 +56,16 @@ def test_a_worker_that_complains_without_end_fills_no_report(tmp_path: Path) -> 
     assert len((tmp_path / "report.json").read_bytes()) < 100_000
 
 
+@pytest.mark.fault("H2")
+def test_what_a_worker_tells_the_user_cannot_do_anything_to_his_terminal(tmp_path: Path) -> None:
+    ended = Run(tmp_path, toy(tmp_path, evil("Paints")), "--set", "invert.on_error=stop").end()
+    assert ended.code == 4
+    first, *_, last = ended.stderr.splitlines()
+    assert first == "cleanplate: \\x1b]0;yours\\x07 and\\nsomething\\x1b[2K else 漢"
+    assert last.startswith("cleanplate: invert: ValueError: \\x1b[31mred\\r\\n")
+    assert "\x1b" not in ended.stderr
+
+
 @pytest.mark.fault("H4", "H5")
 def test_a_stranger_with_a_workers_name_takes_nothing_over_and_is_not_heard(tmp_path: Path) -> None:
     """He knows all there is to know: the name, every slot, and every generation that can have been granted."""
