@@ -14,6 +14,7 @@ from pipeline.runlog import RunLog
 MOST_NOTES = 100
 MOST_FAULTS = 20
 MOST_CHANGES = 200
+MOST_DEATHS = 100
 MOST_MODELS = 100
 MOST_KINDS = 200  # of things that a stage counts
 RECENT = 500  # frames
@@ -28,7 +29,7 @@ class Books:
         self.meter = RunMeter({name: StageMeter() for name in self.names})
         self.notes: list[str] = []
         self.faults: list[str] = []
-        self.deaths: list[str] = []
+        self.deaths: deque[str] = deque(maxlen=MOST_DEATHS)  # the last ones
         self.changes: list[dict[str, Any]] = []
         self.models: list[dict[str, str]] = []
         self.facts: dict[str, dict[str, Any]] = {name: {} for name in self.names if name in self.leaves}

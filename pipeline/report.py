@@ -75,7 +75,7 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
             "on_full": supervisor.plan.on_full,
             "quarantined_slots": ledger.shut,
             "stale_messages": ledger.stale + supervisor.books.foreign,
-            "deaths": supervisor.books.deaths[:100],
+            "deaths": list(supervisor.books.deaths),
         },
         "video": spec.model_dump(mode="json") if spec else None,
         "models": supervisor.books.models,

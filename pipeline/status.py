@@ -37,7 +37,7 @@ def snapshot(
         },
         "stages": {built.name: _stage(at, plan, ledger, crew, books, steering) for at, built in enumerate(plan.stages)},
         "notes": books.notes[-LAST:],
-        "deaths": books.deaths[-LAST:],
+        "deaths": list(books.deaths)[-LAST:],
     }
 
 
