@@ -6,6 +6,7 @@ It is not the workers' socket: whoever asks can fill this one's queue, and holds
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import zmq
 from pipeline.control import HANDSHAKE_MS
 from pipeline.environment import state_dir
 from pipeline.errors import ConfigError, ProtocolError, RunError
-from pipeline.instances import running
+from pipeline.instances import is_locked, lock_of, running
 from pipeline.reading import close_match
 from pipeline.requests import MAX_REQUEST, Answer, Request, read_request
 
@@ -69,6 +70,17 @@ class AdminServer:
         self._path.unlink(missing_ok=True)
 
 
+def _wait(socket: zmq.Socket[Any], name: str, timeout_s: float) -> bool:
+    """Until an answer is there: True; False where none comes. Raises RunError where the run ends meanwhile."""
+    until = time.monotonic() + timeout_s
+    while (left := until - time.monotonic()) > 0:
+        if socket.poll(int(1000 * min(left, 0.25)) + 1):
+            return True
+        if not is_locked(lock_of(name)):
+            raise RunError(f"{name} has just ended")
+    return False
+
+
 def ask(name: str, request: Request, timeout_s: float = 5.0) -> dict[str, Any]:
     """What a running pipeline of this user answers. `name` is its instance name, as `ps` shows it.
 
@@ -84,7 +96,7 @@ def ask(name: str, request: Request, timeout_s: float = 5.0) -> dict[str, Any]:
         socket.setsockopt(zmq.LINGER, 0)
         socket.connect(f"ipc://{state_dir() / name / SOCKET}")
         socket.send(data)
-        if not socket.poll(int(timeout_s * 1000)):
+        if not _wait(socket, name, timeout_s):
             raise RunError(f"{name} does not answer within {timeout_s:g} s; see `cleanplate logs {name}`")
         answer = Answer.model_validate_json(socket.recv())
     if answer.refused:

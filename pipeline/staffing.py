@@ -75,8 +75,8 @@ class Staffing:
         if ready.spec is None:
             raise RunError(f"{self._books.names[0]}: says that it is ready, but not what it brings")
         if self.spec is None:
-            self.spec = ready.spec
             self.memory.make(ready.spec)
+            self.spec = ready.spec  # not before: who says Hello now is lent of that memory
             for other in list(self._crew.members.values()):
                 if other.stage and other.state == "waiting":
                     self.welcome(other)

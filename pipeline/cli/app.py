@@ -15,7 +15,7 @@ from pipeline.errors import CleanplateError
 
 EPILOG = (
     "Exit codes: 0 done, 1 a check found something, 2 bad usage or configuration, 3 a stage could not be set up, "
-    "4 failed or incomplete, 130/143 interrupted.\n\n"
+    "4 failed or incomplete, 129/130/143 interrupted.\n\n"
     "\b\nExamples:\n"
     "  cleanplate run remove-people --input street.mp4 --output clean.mp4\n"
     "  cleanplate check remove-people\n"

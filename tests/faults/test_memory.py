@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from pipeline import ring
+from pipeline.frame import FrameSpec
+from pipeline.messages import Hello, Ready
 from pipeline.ring import left_in_groups
 from tests.faults.disks import needs_mounts, on_disk
+from tests.faults.test_hostile_messages import Stand, close
 from tests.runs import Run, toy
 
 MIB = 1 << 20
@@ -112,6 +116,22 @@ def test_a_ring_larger_than_the_machines_memory_is_refused_with_what_there_is(tm
     assert "the ring needs 1649" in ended.stderr
     assert "MB are free; fewer slots need less" in ended.stderr
     assert ended.report["runtime"]["ring_bytes"] == 0
+
+
+@pytest.mark.fault("B5")
+def test_a_worker_that_comes_when_the_ring_has_just_been_refused_is_lent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ring, "available_memory", lambda: 1 << 20)
+    stand = Stand(tmp_path)
+    stand.hear(0, Hello(pid=1).pack())
+    stand.hear(0, Ready(deadline=1.0, spec=FrameSpec(width=16384, height=16384)).pack())
+    for late in (1, 2, 3):
+        stand.hear(late, Hello(pid=1).pack())
+    assert stand.supervisor.failure is not None
+    assert stand.supervisor.failure[0] == 3
+    assert "the ring needs" in stand.supervisor.failure[1]
+    close(stand)
 
 
 @pytest.mark.fault("B5")
