@@ -8,7 +8,7 @@ of these is the rate.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 MOST_WORKERS = 64  # that a stage can have
@@ -29,6 +29,7 @@ class Cost:
     ahead: bool = False  # a lone worker has its next frame granted while it works
     device: str = ""  # what its workers share where that is not the cores: `cuda:0`
     after: str | None = None
+    by_threads: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # service_s, cpu_s, measured alone
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,23 @@ def threads(cost: Cost, workers: int, cores: int) -> int:
 
 
 def service_s(cost: Cost, workers: int, cores: int) -> float:
-    """The time that a frame takes one of so many workers. Amdahl's law: what several threads did takes longer in fewer.
-
-    Of service = serial + parallel / threads and CPU = serial + parallel follows what of it was done in parallel."""
+    """The time that a frame takes one of so many workers. Where it was not measured with that many threads, Amdahl's
+    law: what several threads did takes longer in fewer. Of service = serial + parallel / threads and
+    CPU = serial + parallel follows what of it was done in parallel."""
     was, now = threads(cost, cost.workers, cores), threads(cost, workers, cores)
+    if was != now and now in cost.by_threads:
+        return cost.by_threads[now][0]
     beside = cost.cpu_s - cost.service_s  # done by other threads meanwhile
     if was == now or was == 1 or beside <= 0:
         return cost.service_s
     parallel = min(cost.cpu_s, beside * was / (was - 1))
     return max(0.0, cost.service_s - parallel / was) + parallel / now
+
+
+def cpu_s(cost: Cost, workers: int, cores: int) -> float:
+    """The CPU that a frame takes, with so many workers: fewer threads for each wait less for each other."""
+    was, now = threads(cost, cost.workers, cores), threads(cost, workers, cores)
+    return cost.by_threads[now][1] if was != now and now in cost.by_threads else cost.cpu_s
 
 
 def cycle_s(cost: Cost, workers: int, pipeline: Pipeline) -> float:
@@ -83,7 +92,7 @@ def bounds(pipeline: Pipeline, workers: Mapping[str, int] | None = None) -> list
     count = {cost.name: (workers or {}).get(cost.name, cost.workers) for cost in pipeline.stages}
     cycles = {cost.name: cycle_s(cost, count[cost.name], pipeline) for cost in pipeline.stages}
     found = [Bound(_rate(count[name], cycle), "stage", name) for name, cycle in cycles.items()]
-    cpu = sum(cost.cpu_s for cost in pipeline.stages) + pipeline.control_s
+    cpu = sum(cpu_s(cost, count[cost.name], pipeline.cores) for cost in pipeline.stages) + pipeline.control_s
     found.append(Bound(_rate(pipeline.cores, cpu), "cores"))
     found.append(Bound(_rate(1, pipeline.control_s), "control"))
     if pipeline.slots is not None:
@@ -110,6 +119,17 @@ def next_number(pipeline: Pipeline, stage: str) -> int | None:
         if then.stage != stage:
             break
     return number if best.rate > now.rate * (1 + WORTH) else None
+
+
+def best_share(pipeline: Pipeline) -> tuple[str, int] | None:
+    """The stage, and its number of workers, that saves CPU where the cores hold the rate; None where none does."""
+    now, best, chosen = predict(pipeline), predict(pipeline).rate * (1 + WORTH), None
+    for cost in pipeline.stages if now.kind == "cores" else ():
+        for count in range(1, pipeline.cores + 1) if cost.scalable and cost.heavy and not cost.device else ():
+            then = predict(pipeline, {cost.name: count})
+            if then.rate > best * 1.001:
+                best, chosen = then.rate, (cost.name, count)
+    return chosen
 
 
 def _rate(number: int, seconds: float) -> float:

@@ -28,11 +28,15 @@ def measure(plan: Plan, frames: int) -> dict[str, Any]:
     assert isinstance(source, Source)
     spec = source.open()
     times: dict[str, list[float]] = {built.name: [] for built in plan.stages}
+    cpu: dict[str, list[float]] = {built.name: [] for built in plan.stages}
     with Inline.whole(plan, spec) as steps:
         for _ in itertools.islice(_fetch(source, spec, times[plan.stages[0].name]), WARM + frames):
             frame = source.frame
+            before = time.process_time()
             for name, seconds in steps.timed(frame.image, pts=frame.pts, duration=frame.duration):
                 times[name].append(seconds)
+                cpu[name].append(time.process_time() - before)
+                before = time.process_time()
         models, devices = steps.facts(), _devices(steps)
     source.close()
     counted = {name: found[WARM:] for name, found in times.items()}
@@ -43,7 +47,7 @@ def measure(plan: Plan, frames: int) -> dict[str, Any]:
     return {
         "frames": min(map(len, counted.values())),
         "size": f"{spec.width}x{spec.height}",
-        "stages": {name: summary(found) for name, found in counted.items()},
+        "stages": {name: summary(found) | _cpu(cpu[name][WARM:]) for name, found in counted.items()},
         "models": models,
         "devices": devices,
     }
@@ -57,6 +61,11 @@ def _devices(steps: Inline) -> dict[str, str]:
         for facts in step.stage.context.models
         if facts.get("device", "cpu") != "cpu"
     }
+
+
+def _cpu(seconds: list[float]) -> dict[str, float]:
+    """CPU of all threads for a frame, in ms; the mean, because a clock that counts threads may tick coarsely."""
+    return {"cpu_ms": round(1000 * float(np.mean(seconds)), 3)} if seconds else {}
 
 
 def _fetch(source: Source, spec: FrameSpec, times: list[float]) -> Any:

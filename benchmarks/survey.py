@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import load, stages, sweep, whole
+from benchmarks import load, stages, sweep, threads, whole
+from benchmarks.model import best_share
 from benchmarks.variants import variant
 from benchmarks.verdict import Judge, pipeline_of
 from pipeline.config import Plan
@@ -41,6 +42,7 @@ def measure(plan: Plan, wish: Wish, told: Told = lambda _: None) -> dict[str, An
         plan = variant(plan, folder, stand_ins=wish.stand_ins)
         told("each stage alone")
         content: dict[str, Any] = {"stand_ins": dict(wish.stand_ins), "alone": stages.measure(plan, wish.frames)}
+        content["by_threads"] = threads.measure(plan, folder, cores(), wish.frames, told)
         content["whole"] = whole.measure(plan, wish.frames, wish.rounds, told)
         content["copy_us"] = copy_us(content["alone"]["size"])
         if wish.load_s:
@@ -57,7 +59,8 @@ def measure(plan: Plan, wish: Wish, told: Told = lambda _: None) -> dict[str, An
 
 def predictions(judge: Judge) -> dict[str, Any] | None:
     """The rate that is expected with 1, 2, 3 ... workers of the bottleneck; None where it cannot have several."""
-    stage = judge.now.stage
+    share = best_share(judge.pipeline)
+    stage = share[0] if share else judge.now.stage
     cost = next((cost for cost in judge.pipeline.stages if cost.name == stage), None)
     if cost is None or not cost.scalable or cost.device:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.model import Bound, Cost, Pipeline, next_number, predict
+from benchmarks.model import Bound, Cost, Pipeline, best_share, cpu_s, next_number, predict, threads
 from pipeline.config import Plan
 
 DISTURBED = 0.15  # of the cores taken by others
@@ -36,11 +36,17 @@ def pipeline_of(plan: Plan, content: Mapping[str, Any], cores: int) -> Pipeline:
                 ahead=plan.credits(built) > 1,
                 device=content["alone"]["devices"].get(built.name, ""),
                 after=built.after,
+                by_threads=_by_threads(content, built.name),
             )
         )
     hop = min(calm.get("hop_us", whole["hop_us"])["p50"], whole["hop_us"]["p50"])
     fixed = plan.slots if plan.config.slots is not None else None
     return Pipeline(tuple(costs), cores, whole["control_ms_per_frame"] / 1000, hop / 1e6, fixed)
+
+
+def _by_threads(content: Mapping[str, Any], name: str) -> dict[int, tuple[float, float]]:
+    found = content.get("by_threads", {}).get(name, {})
+    return {int(number): (cost["service_ms"] / 1000, cost["cpu_ms"] / 1000) for number, cost in found.items()}
 
 
 def _calm(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -69,15 +75,21 @@ class Judge:
     def verdict(self) -> dict[str, Any]:
         """The whole of it, the sentences under `said`."""
         stage = self.now.stage
+        share = best_share(self.pipeline)
         number = next_number(self.pipeline, stage) if stage else None
+        if share:
+            stage, number = share
         then = self.rate({stage: number}) if number else None
         said = [self._what_holds()]
-        said.append(self._what_moves(number, then) if number and then else self._why_not())
+        if share and then:
+            said.append(self._what_saves(*share, then))
+        else:
+            said.append(self._what_moves(number, then) if number and then else self._why_not())
         if self.others_busy > DISTURBED * self.pipeline.cores:
             said.append(f"Other programs took {self.others_busy:.1f} cores meanwhile: measure again when it is quiet.")
         return {
             "limit": self.now.kind,
-            "bottleneck": stage or None,
+            "bottleneck": self.now.stage or None,
             "model_fps": _rounded(self.now.rate),
             "measured_fps": _rounded(self.measured_fps),
             "workers": {stage: number} if number else None,
@@ -119,6 +131,17 @@ class Judge:
             said += f"{number} to {then.rate:.1f}"
         still = then.what == self.now.what
         return f"{said}, and it would still be the bottleneck." if still else f"{said}; then {self._named(then)}."
+
+    def _what_saves(self, stage: str, number: int, then: Bound) -> str:
+        """Where the cores hold the rate, and fewer threads for each worker do the same with less CPU."""
+        cost, cores = self._cost(stage), self.pipeline.cores
+        each = threads(cost, number, cores)
+        less = 1000 * (cpu_s(cost, cost.workers, cores) - cpu_s(cost, number, cores))
+        return (
+            f"Threads of {stage} wait for each other: {number} workers of it, with {each} "
+            f"{'thread' if each == 1 else 'threads'} each, would take {less:.0f} ms less of CPU a frame and bring "
+            f"{then.rate:.1f} frames/s."
+        )
 
     def _named(self, bound: Bound) -> str:
         if bound.kind == "stage":

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Container
 
 LEAD_S = 0.002  # several hops; no frame gets older than that by it, as long as a stage takes what it usually takes
+LATE_S = 0.02  # after its expected end nobody knows any more when a worker will be done: it may hang
 USUAL = 9  # frames
 
 
@@ -33,7 +34,7 @@ class Foresight:
 
     def nearly_done(self, now: float) -> set[int]:
         """Those that need their next frame now."""
-        return {worker for worker, due in self._due.items() if due <= now}
+        return {worker for worker, due in self._due.items() if due <= now <= due + LEAD_S + LATE_S}
 
     def until_next(self, now: float, living: Container[int]) -> float | None:
         """Seconds until one more is nearly done; None: nobody is at work. The dead are forgotten."""

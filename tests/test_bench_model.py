@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchmarks.model import Cost, Pipeline, bounds, next_number, predict, service_s
+from benchmarks.model import Cost, Pipeline, best_share, bounds, cpu_s, next_number, predict, service_s
 
 
 def row(*costs: Cost, cores: int = 2, **more: float) -> Pipeline:
@@ -103,3 +103,25 @@ def test_the_supervisor_is_a_bound_too_and_counts_among_the_cores() -> None:
 
 def test_no_cost_is_no_bound() -> None:
     assert math.isinf(predict(row(Cost("none", 0.0))).rate)
+
+
+SPINS = Cost("net", 0.042, 0.071, heavy=True, by_threads={2: (0.027, 0.060), 1: (0.043, 0.044)})
+
+
+def test_what_was_measured_with_fewer_threads_goes_before_the_formula() -> None:
+    assert (service_s(SPINS, 2, 2), cpu_s(SPINS, 2, 2)) == (0.043, 0.044)
+    assert (service_s(SPINS, 1, 2), cpu_s(SPINS, 1, 2)) == (0.042, 0.071), "beside the others, as it was measured"
+
+
+def test_workers_with_one_thread_each_are_advised_where_threads_wait_for_each_other() -> None:
+    """The very figures of `remove-people` on two cores, which then measured 32.3 frames/s."""
+    held = row(SPINS, Cost("others", 0.007, 0.019, scalable=False))
+    assert predict(held).what == ("cores", "")
+    assert best_share(held) == ("net", 2)
+    assert predict(held, {"net": 2}).rate == pytest.approx(2 / 0.063)
+
+
+def test_where_threads_cost_nothing_no_other_share_is_advised() -> None:
+    fair = row(Cost("net", 0.030, 0.060, heavy=True, by_threads={1: (0.060, 0.060)}), Cost("b", 0.01, 0.01))
+    assert predict(fair).what == ("cores", "")
+    assert best_share(fair) is None

@@ -17,8 +17,9 @@ def test_a_worker_is_nearly_done_a_moment_before_the_usual_time() -> None:
     assert found.nearly_done(100.017) == set()
     assert found.nearly_done(100.0181) == {7}
     assert found.until_next(100.0181, {7}) is None
+    assert found.nearly_done(100.1) == set(), "it is late: a frame must not wait for it"
     found.ended(7, 1, 0.02)
-    assert found.nearly_done(101.0) == set()
+    assert found.nearly_done(100.0181) == set()
 
 
 def test_of_a_stage_that_has_done_nothing_nothing_is_expected() -> None:
