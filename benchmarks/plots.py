@@ -89,9 +89,10 @@ def _points(axes: Any, numbers: list[int], rates: list[float], label: str, bars:
 
 
 def _mark_limits(axes: Any, sweep: Content) -> None:
-    """From which number of workers on something else is the limit."""
-    moved = next((point for point in sweep["points"] if point["bottleneck"] != sweep["stage"]), None)
-    if moved:
+    """From which number of workers on something else is the limit, where it is not from the first on."""
+    first, *points = sweep["points"]
+    moved = next((point for point in points if point["bottleneck"] != sweep["stage"]), None)
+    if moved and first["bottleneck"] == sweep["stage"]:
         what = moved["bottleneck"] or WORDS[moved["limit"]]
         axes.axvline(moved["workers"] - 0.5, color=GREY, ls=":", lw=1)
         place = (moved["workers"] - 0.46, 0.04)

@@ -85,7 +85,7 @@ def scales(ctx: typer.Context, incomplete: str) -> list[Offer]:
 
 def live_settings(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """For `set`: what can be set in the run on the line, with its present values."""
-    from pipeline.cli.set import shown
+    from pipeline.cli.live import shown
 
     return [
         (f"{name}.{field}={shown(value)}", "its value now")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError
 from pipeline.instances import Instance, running
-from pipeline.reading import close_match
+from pipeline.masking import masked
+from pipeline.reading import close_match, escaped
 
 if TYPE_CHECKING:
     from pipeline.requests import Request
@@ -85,3 +87,9 @@ def resume(name: str) -> str:
     from pipeline.requests import Resume
 
     return f"{name}: goes on at frame {ask(name, Resume())['frame']}"
+
+
+def shown(value: Any) -> str:
+    """A value as it would be written on the command line."""
+    text = value if isinstance(value, str) and value else json.dumps(value, default=str, ensure_ascii=False)
+    return escaped(masked(text))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from pipeline.cli import complete, live
+from pipeline.cli.live import shown
 from pipeline.errors import ConfigError
 from pipeline.masking import masked
-from pipeline.reading import close_match, escaped, printable, read_value
+from pipeline.reading import close_match, printable, read_value
 
 HELP = """Change settings of a running pipeline; each takes effect between two frames.
 
@@ -101,9 +101,3 @@ def listed(answer: dict[str, Any]) -> str:
         for field, value in stage["live"].items()
     ]
     return "\n".join(lines) or f"{answer['name']} has nothing that can be set while it runs"
-
-
-def shown(value: Any) -> str:
-    """A value as it would be written on the command line."""
-    text = value if isinstance(value, str) and value else json.dumps(value, default=str, ensure_ascii=False)
-    return escaped(masked(text))
