@@ -48,7 +48,8 @@ class Stand:
     """A supervisor with a puppet for every worker; what is granted to each is written down."""
 
     def __init__(self, folder: Path) -> None:
-        self.supervisor = Supervisor(load(folder, TOY, "invert.workers=2"), folder, RunLog())
+        self.log = RunLog()
+        self.supervisor = Supervisor(load(folder, TOY, "invert.workers=2"), folder, self.log)
         self.members: list[Member] = []
         self.granted: list[list[Grant]] = []
         crew = self.supervisor.crew
@@ -119,6 +120,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 def close(stand: Stand) -> None:
     stand.supervisor.crew.members.clear()
     stand.supervisor.close()
+    stand.log.close()
 
 
 # What may be said

@@ -120,4 +120,5 @@ def test_with_more_than_half_of_the_ring_shut_the_run_ends_in_words(tmp_path: Pa
     watch.look_after(0.0)
     assert ends == []
     watch.look_after(LONGEST_DEATH + 0.1)
+    log.close()
     assert [(code, "more than half of the ring" in words) for code, words in ends] == [(4, True)]
