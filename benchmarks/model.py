@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-MOST_WORKERS = 64  # that a stage can have
 SENSIBLE = 16  # that are advised: each is a process
 WORTH = 0.05  # a gain below this is not worth a worker
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import whole
-from benchmarks.model import MOST_WORKERS
 from benchmarks.variants import variant
 from benchmarks.verdict import Judge
 from pipeline.config import Plan
 from pipeline.errors import ConfigError
+from pipeline.plan import MOST_WORKERS
 from pipeline.reading import close_match, printable
 
 LONG_S = 3.0  # that each number of workers is measured for, at least

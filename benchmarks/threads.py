@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import stages
-from benchmarks.model import MOST_WORKERS
 from pipeline.config import Plan, load_config
 from pipeline.environment import worker_environment
 from pipeline.errors import RunError
+from pipeline.plan import MOST_WORKERS
 
 FRAMES = 40
 MOST = 3  # different numbers of threads

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pipeline.stage import Stage
 
 OnError = Literal["blank", "stop"]
+MOST_WORKERS = 64  # of a stage
 NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"  # of a pipeline, and of a run
 
 
@@ -28,8 +29,8 @@ class RestartPolicy(_Strict):
 class Autoscale(_Strict):
     """As many workers as the backlog asks for, within these bounds."""
 
-    min: int = Field(default=1, ge=1, le=64, strict=True)
-    max: int = Field(ge=1, le=64, strict=True)
+    min: int = Field(default=1, ge=1, le=MOST_WORKERS, strict=True)
+    max: int = Field(ge=1, le=MOST_WORKERS, strict=True)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -44,7 +45,7 @@ class StageConfig(_Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
     uses: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="module:Class")
     options: dict[str, Any] = Field(default_factory=dict, alias="with")
-    workers: int = Field(default=1, ge=1, le=64, strict=True)
+    workers: int = Field(default=1, ge=1, le=MOST_WORKERS, strict=True)
     autoscale: Autoscale | None = Field(default=None, description="change the number of workers with the backlog")
     after: str | None = Field(default=None, description="the stage it follows; the one above by default")
     restart: RestartPolicy = RestartPolicy()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pipeline.errors import ProtocolError
+from pipeline.plan import MOST_WORKERS
 
 MAX_REQUEST = 32_768  # bytes
 
@@ -28,7 +29,7 @@ class Scale(Request):
 
     type: Literal["scale"] = "scale"
     stage: str
-    workers: int = Field(ge=1, le=64, strict=True)
+    workers: int = Field(ge=1, le=MOST_WORKERS, strict=True)
 
 
 class Change(Request):

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import ConfigError
 from pipeline.instances import Instance, running
 from pipeline.masking import masked
+from pipeline.plan import MOST_WORKERS
 from pipeline.reading import close_match, escaped
 
 if TYPE_CHECKING:
     from pipeline.requests import Request
-
-MOST_WORKERS = 64  # of a stage, as in a configuration
 
 
 def find(name: str) -> Instance:

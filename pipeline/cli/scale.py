@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import complete, live
-from pipeline.cli.live import MOST_WORKERS
 from pipeline.errors import ConfigError
+from pipeline.plan import MOST_WORKERS
 from pipeline.reading import printable
 
 HELP = """Give stages of a running pipeline more or fewer workers, while frames flow.
