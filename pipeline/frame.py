@@ -27,7 +27,13 @@ OBJECT = np.dtype(
         ("landmarks", "<f4", (5, 2)),  # x y, NaN where unknown
     ]
 )
-OBJECTS = np.dtype([("count", "<u4"), ("rows", OBJECT, (MAX_OBJECTS,))])
+OBJECTS = np.dtype(
+    [
+        ("count", "<u4"),
+        ("skipped", "<u4"),  # 1: nobody looked for objects in this frame
+        ("rows", OBJECT, (MAX_OBJECTS,)),
+    ]
+)
 
 
 def _short(value: Any) -> Any:
@@ -95,7 +101,9 @@ STANDARD_PLANES: Mapping[str, Plane] = {
     plane.name: plane
     for plane in (
         Plane("image", "color"),  # the picture as decoded, BGR
-        Plane("objects", "objects"),  # what was found
+        Plane("found", "objects"),  # what a detector found in this frame alone, best first
+        Plane("labels", "gray"),  # 0: nothing, n: the pixel belongs to row n - 1 of `found`
+        Plane("objects", "objects"),  # what is known to be there
         Plane("mask", "gray"),  # 255: to be removed or covered, 0: keep, nothing between
         Plane("filled", "color"),  # the picture with what the plate knew
         Plane("rest", "gray"),  # 255: still to be inpainted
@@ -157,14 +165,40 @@ class Frame:
 
     @property
     def objects(self) -> Table:
-        """Structured rows [N] of dtype OBJECT: what was found in this frame."""
-        table = self.planes["objects"][0]
-        return table["rows"][: int(table["count"])]  # type: ignore[no-any-return]
+        """Structured rows [N] of dtype OBJECT: what is known to be in this frame."""
+        return self._rows("objects")
+
+    @property
+    def found(self) -> Table:
+        """Structured rows [N] of dtype OBJECT: what a detector found in this frame alone, best first."""
+        return self._rows("found")
+
+    @property
+    def labels(self) -> Image:
+        """uint8 [H, W]: 0 nothing, n: the pixel belongs to row n - 1 of `found`."""
+        return self.planes["labels"]
+
+    @property
+    def looked(self) -> bool:
+        """Whether a detector looked at this frame; it may be asked to look at every k-th only."""
+        return not self.planes["found"]["skipped"][0]
 
     def put_objects(self, rows: Table) -> None:
-        """Write what was found; of more than MAX_OBJECTS rows the best scored stay."""
+        """Write what is there; of more than MAX_OBJECTS rows the best scored stay."""
+        self._put("objects", rows, skipped=False)
+
+    def put_found(self, rows: Table, *, skipped: bool = False) -> None:
+        """Write what was found in this frame alone; `skipped`: nobody looked."""
+        self._put("found", rows, skipped=skipped)
+
+    def _rows(self, name: str) -> Table:
+        table = self.planes[name][0]
+        return table["rows"][: int(table["count"])]  # type: ignore[no-any-return]
+
+    def _put(self, name: str, rows: Table, *, skipped: bool) -> None:
         if len(rows) > MAX_OBJECTS:
             rows = rows[np.argsort(-rows["score"], kind="stable")[:MAX_OBJECTS]]
-        table = self.planes["objects"]
+        table = self.planes[name]
         table["rows"][0, : len(rows)] = rows
         table["count"][0] = len(rows)
+        table["skipped"][0] = skipped
