@@ -25,7 +25,9 @@ class Overrides:
         self._stages = {str(stage.get("name")): stage for stage in found}
 
     def add_variable(self, name: str, text: str) -> None:
-        """`CLEANPLATE__KEY`, `CLEANPLATE__STAGE__KEY` or `CLEANPLATE__STAGE__FIELD`. Raises ConfigError."""
+        """`CLEANPLATE__KEY`, `CLEANPLATE__KEY__PART`, `CLEANPLATE__STAGE__KEY` or `CLEANPLATE__STAGE__FIELD`.
+
+        Raises ConfigError."""
         label = printable(name)
         rest = name.removeprefix(PREFIX)
         stages = {_shouted(stage): stage for stage in sorted(self._stages)}
@@ -37,6 +39,9 @@ class Overrides:
             self._set_of_stage(label, stages[head], rest[len(head) + 2 :].lower(), value)
         elif rest.lower() in self._keys:
             self._set(label, rest.lower(), value)
+        elif rest.lower().partition("__")[0] in self._keys:
+            key, _, part = rest.lower().partition("__")
+            self._set_part(label, key, part, value)
         else:
             known = {PREFIX + one: "" for one in [*map(_shouted, self._keys), *(f"{stage}__" for stage in stages)]}
             stage, mark, field = rest.partition("__")
@@ -45,16 +50,18 @@ class Overrides:
             raise ConfigError(f"{label}: {printable(said)}{hint.replace('__' + chr(39), '__' + field + chr(39))}")
 
     def add_set(self, item: str) -> None:
-        """`key=value`, `STAGE.key=value` or `STAGE.FIELD=value`. Raises ConfigError."""
+        """`key=value`, `key.part=value`, `STAGE.key=value` or `STAGE.FIELD=value`. Raises ConfigError."""
         path, sign, text = item.partition("=")
         label = f"--set {printable(masked(item))}"
         if not sign:
             raise ConfigError(f"{label}: needs a value, as in {label}=VALUE")
         value = read_value(text, label)
         head, dot, key = path.partition(".")
-        if dot and head not in self._stages:
+        if dot and head in self._keys and head not in self._stages:
+            self._set_part(label, head, key, value)
+        elif dot and head not in self._stages:
             raise ConfigError(f"{label}: no stage {head!r}{close_match(head, self._stages)}")
-        if dot:
+        elif dot:
             self._set_of_stage(label, head, key, value)
         elif head in self._keys:
             self._set(label, head, value)
@@ -68,6 +75,12 @@ class Overrides:
     def _set(self, label: str, key: str, value: Any) -> None:
         self._raw[key] = value
         self._givers[key] = label
+
+    def _set_part(self, label: str, key: str, part: str, value: Any) -> None:
+        """One value of a key that holds several, as `gpu.mps`."""
+        whole = self._raw.get(key)
+        self._raw[key] = {**(whole if isinstance(whole, Mapping) else {}), part: value}
+        self._givers[f"{key}.{part}"] = label
 
     def _set_of_stage(self, label: str, name: str, key: str, value: Any) -> None:
         stage = self._stages[name]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.stage import Stage
 
@@ -17,6 +17,22 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"  # of a pipeline, and of a run
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_word(value: Any) -> Any:
+    """YAML reads on and off as true and false."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_as_word)]
+
+
+class GpuConfig(_Strict):
+    """How the workers of a run share a GPU."""
+
+    mps: Switch = Field(
+        default="auto", description="NVIDIA's MPS lets their work overlap; auto: where it can be had, on: or not at all"
+    )
 
 
 class RestartPolicy(_Strict):
@@ -65,6 +81,7 @@ class PipelineConfig(_Strict):
     )
     max_tries: int = Field(default=3, ge=1, strict=True, description="deaths over one frame until it goes out blank")
     on_error: OnError = Field(default="blank", description="what becomes of a frame whose stage raised")
+    gpu: GpuConfig = GpuConfig()
 
 
 @dataclass(frozen=True)

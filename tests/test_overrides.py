@@ -63,6 +63,17 @@ def test_a_stage_whose_name_begins_like_another_is_told_from_it(tmp_path: Path) 
     assert [built.on_error for built in plan.stages] == ["blank", "blank", "stop", "blank"]
 
 
+def test_one_value_of_a_key_that_holds_several_is_set_by_a_dotted_path(tmp_path: Path) -> None:
+    assert load(tmp_path).config.gpu.mps == "auto"
+    for text in ("off", "false", "'off'"):  # YAML takes the bare word for a truth value
+        assert load(tmp_path, CLEANPLATE__GPU__MPS=text).config.gpu.mps == "off"
+        assert load(tmp_path, TOY + f"gpu: {{mps: {text}}}\n").config.gpu.mps == "off"
+    assert load(tmp_path, sets=("gpu.mps=on",), CLEANPLATE__GPU__MPS="off").config.gpu.mps == "on"
+    with pytest.raises(ConfigError, match=r"^--set gpu.mps=maybe: gpu.mps: input should be 'auto', 'on' or 'off'"):
+        load(tmp_path, sets=("gpu.mps=maybe",))
+    assert refusal(tmp_path, CLEANPLATE__GPU__MSP="on").startswith("CLEANPLATE__GPU__MSP: gpu.msp: no such field")
+
+
 @pytest.mark.fault("F5")
 @pytest.mark.parametrize(
     ("name", "value", "words"),
