@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -136,6 +137,8 @@ def _check_place(where: str, stage: Stage, *, first: bool, leaf: bool, several: 
         raise ConfigError(f"{where}.{several}, but this stage keeps state: it has one worker")
     if stage.lasting and not stage.stateful:
         raise ConfigError(f"{where}: lasting memory is for stages that say `stateful`")
+    if twice := [name for name, count in Counter(stage.lasting).items() if count > 1]:
+        raise ConfigError(f"{where}: {twice[0]!r} stands both in memory() and in pool()")
 
 
 def _check_flow(label: str, stages: Sequence[BuiltStage]) -> None:

@@ -127,6 +127,7 @@ class Frame:
 
     The planes are views of shared memory: those that the stage writes are writable, those that it reads are not.
     `before` and `after` are the stage's own lasting memory: read the one, leave the other complete.
+    `pool` is what it keeps once: see `Stage.pool`.
     """
 
     planes: Arrays
@@ -137,6 +138,7 @@ class Frame:
     rejected: str = ""  # set by a source that found the picture damaged: why
     before: Arrays = field(default_factory=dict)
     after: Arrays = field(default_factory=dict)
+    pool: Arrays = field(default_factory=dict)
 
     @property
     def image(self) -> Image:

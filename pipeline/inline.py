@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -28,7 +28,9 @@ class _Step:
         reads = {name: read_only(planes[name]) for name in built.stage.reads}
         writes = {name: planes[name] for name in built.stage.writes}
         self.frame = Frame(reads | writes)
-        self._lasting: Lasting = (_arrays(built.stage, spec), _arrays(built.stage, spec))
+        memory = built.stage.memory(spec)
+        self._lasting: Lasting = (_arrays(memory), _arrays(memory))
+        self.frame.pool = _arrays(built.stage.pool(spec))
         self._turn = 0
 
     def set_up(self, spec: FrameSpec) -> None:
@@ -136,5 +138,5 @@ class Inline:
                     ending.callback(step.stage.finish)
 
 
-def _arrays(stage: Stage, spec: FrameSpec) -> dict[str, NDArray[Any]]:
-    return {name: np.zeros(shape, dtype) for name, (shape, dtype) in stage.memory(spec).items()}
+def _arrays(layout: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, NDArray[Any]]:
+    return {name: np.zeros(shape, dtype) for name, (shape, dtype) in layout.items()}

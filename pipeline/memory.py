@@ -8,7 +8,7 @@ from pipeline.config import BuiltStage, Plan
 from pipeline.crew import Member
 from pipeline.frame import STANDARD_PLANES, FrameSpec, Plane
 from pipeline.messages import Mapping
-from pipeline.ring import FrameRing, Region, memory_region, plane_region
+from pipeline.ring import FrameRing, Region, memory_region, plane_region, pool_region
 
 
 class SharedMemory:
@@ -61,6 +61,8 @@ def regions(plan: Plan, spec: FrameSpec) -> list[Region]:
             planes[name] = own.get(name) or STANDARD_PLANES[name]
         for name, (shape, dtype) in built.stage.memory(spec).items():
             lasting.append(memory_region(f"{built.name}/{name}", shape, dtype))
+        for name, (shape, dtype) in built.stage.pool(spec).items():
+            lasting.append(pool_region(f"{built.name}/{name}", shape, dtype))
     return [plane_region(plane, spec, plan.slots) for plane in planes.values()] + lasting
 
 

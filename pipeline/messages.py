@@ -86,7 +86,9 @@ class Hello(Message):
 
 
 class Mapping(Message):
-    """One memory file among the descriptors that come over the lifeline, in this order."""
+    """One memory file among the descriptors that come over the lifeline, in this order.
+
+    `memory`: the lasting memory of a stage; with a `count` of 2 it is swapped by commits, with 1 it is kept once."""
 
     name: str
     shape: tuple[int, ...]

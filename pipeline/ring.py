@@ -3,6 +3,7 @@
     plane "image"  | slot 0 | slot 1 | ... | slot n-1 |     one memory file each; every slot starts on a page
     plane "mask"   | slot 0 | slot 1 | ... | slot n-1 |
     memory "plate" | buffer 0 | buffer 1 |                  a stateful stage's own, swapped by its commits
+    pool "shots"   | buffer 0 |                             a stateful stage's own, kept once
 
 1. The supervisor creates a memory file for each plane (`memfd_create`), gives it its size, has the kernel reserve every
    page (`posix_fallocate`: a full machine says so here, not by SIGBUS later) and seals that size.
@@ -78,6 +79,11 @@ def plane_region(plane: Plane, spec: FrameSpec, slots: int) -> Region:
 def memory_region(name: str, shape: tuple[int, ...], dtype: str) -> Region:
     """Two buffers of a stage's lasting memory: one is read, the other written."""
     return Region(name, shape, np.dtype(dtype), 2)
+
+
+def pool_region(name: str, shape: tuple[int, ...], dtype: str) -> Region:
+    """What a stage keeps once: it is read and written."""
+    return Region(name, shape, np.dtype(dtype), 1)
 
 
 def create(region: Region) -> int:

@@ -37,8 +37,10 @@ class SlotViews:
         self.tripwire = Tripwire(read=stamps[False], written=stamps[True])
         count = len(next(iter(planes.values()))) if planes else 0
         self._frames = [Frame({name: arrays[slot] for name, arrays in planes.items()}) for slot in range(count)]
-        self._before = [{name: read_only(pair[at]) for name, pair in lasting.items()} for at in (0, 1)]
-        self._after = [{name: pair[1 - at] for name, pair in lasting.items()} for at in (0, 1)]
+        pairs = {name: arrays for name, arrays in lasting.items() if len(arrays) == 2}
+        self._before = [{name: read_only(pair[at]) for name, pair in pairs.items()} for at in (0, 1)]
+        self._after = [{name: pair[1 - at] for name, pair in pairs.items()} for at in (0, 1)]
+        self._pool: Arrays = {name: arrays[0] for name, arrays in lasting.items() if len(arrays) == 1}
         self._blank: Arrays = {name: read_only(np.zeros_like(arrays[0])) for name, arrays in planes.items()}
 
     def frame(self, grant: Grant) -> Frame:
@@ -47,4 +49,5 @@ class SlotViews:
         frame.index, frame.pts, frame.duration = grant.index, grant.pts, grant.duration
         frame.blank, frame.rejected = grant.blank, ""
         frame.before, frame.after = self._before[grant.buffer], self._after[grant.buffer]
+        frame.pool = self._pool
         return frame

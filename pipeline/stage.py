@@ -79,6 +79,13 @@ class Stage(BaseModel):
         """Arrays (name: shape, dtype) that outlive a crash of the worker; zero at first. Stateful stages only."""
         return {}
 
+    def pool(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
+        """The same for what is too large to be kept twice: lent as `frame.pool`, zero at first, writable.
+
+        A frame may be done again after a crash in its midst: write only where nothing in `frame.before` points to, and
+        let `frame.after` point to what was written."""
+        return {}
+
     @classmethod
     def live_fields(cls) -> tuple[str, ...]:
         """The fields that may be changed while frames flow."""
@@ -91,8 +98,9 @@ class Stage(BaseModel):
 
     @property
     def lasting(self) -> tuple[str, ...]:
-        """The names in `memory()`, which are the same for frames of any size."""
-        return tuple(self.memory(FrameSpec(width=16, height=16)))
+        """The names in `memory()` and in `pool()`, which are the same for frames of any size."""
+        spec = FrameSpec(width=16, height=16)
+        return (*self.memory(spec), *self.pool(spec))
 
     def close(self) -> None:
         """Let go of what `setup()` took."""

@@ -23,6 +23,7 @@ class Bench:
     def __init__(self, stage: Transform, spec: FrameSpec) -> None:
         self.stage, self.spec, self.count = stage, spec, 0
         self.buffers = [{name: np.zeros(*a) for name, a in stage.memory(spec).items()} for _ in range(2)]
+        self.pool = {name: np.zeros(*a) for name, a in stage.pool(spec).items()}
         stage.setup(spec)
 
     def frame(self, **planes: np.ndarray) -> Frame:
@@ -38,6 +39,7 @@ class Bench:
         for name, pixels in planes.items():
             frame.planes[name][:] = pixels
         frame.before, frame.after = self.buffers
+        frame.pool = self.pool
         for array in (*frame.before.values(), *(frame.planes[name] for name in self.stage.reads)):
             array.flags.writeable = False
         self.stage.process(frame)

@@ -93,6 +93,22 @@ def test_a_stage_with_state_has_one_worker(tmp_path: Path) -> None:
     assert "keeps state" in refusal(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("toy", "words"),
+    [("ShelvesWithoutState", "for stages that say `stateful`"), ("ShelvesOfOneName", "'pictures' stands both in")],
+)
+def test_lasting_memory_that_cannot_be_is_refused(tmp_path: Path, toy: str, words: str) -> None:
+    stage = f'  - {{name: keeps, uses: "tests.toys_memory:{toy}"}}\n  - {{name: output'
+    assert words in refusal(tmp_path, TOY.replace("  - {name: output", stage))
+
+
+def test_a_stage_with_a_pool_is_granted_one_frame_at_a_time(tmp_path: Path) -> None:
+    keeps = '  - {name: keeps, uses: "tests.toys_memory:Shelves"}\n  - {name: output'
+    plan = load(tmp_path, TOY.replace("  - {name: output", keeps))
+    assert (plan.stages[2].stage.lasting, plan.credits(plan.stages[2])) == (("kept", "pictures"), 1)
+    assert not plan.ahead(plan.stages[2])
+
+
 @pytest.mark.fault("F8")
 def test_too_few_slots_are_refused_with_the_formula(tmp_path: Path) -> None:
     assert "make 6" in refusal(tmp_path, TOY, "slots=4", "invert.workers=3")

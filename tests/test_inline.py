@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import load_config
+from pipeline.config import BuiltStage, StageConfig, load_config
 from pipeline.errors import ConfigError
 from pipeline.frame import FrameSpec
 from pipeline.inline import Inline
@@ -16,6 +16,9 @@ from stages.inpainting import Inpainting
 from stages.segmentation import Segmentation
 from tests.clips import make_clip, picture, read_all
 from tests.runs import Run
+from tests.toys import Numbers
+from tests.toys import picture as toy_picture
+from tests.toys_memory import Shelves
 
 
 def test_a_picture_goes_through_all_transforms() -> None:
@@ -92,6 +95,16 @@ def test_the_result_is_that_of_a_run(tmp_path: Path) -> None:
     with Inline.of("remove-people", width=96, height=64, sets=sets[:2]) as steps:
         for image, clean in zip(images, wanted, strict=True):
             assert np.array_equal(steps.process(image).clean, clean)
+
+
+def test_a_pool_is_carried_from_picture_to_picture() -> None:
+    stage = Shelves()
+    built = BuiltStage("shelves", "", {}, stage, StageConfig(name="shelves", uses="a:B"), "ingest", "blank")
+    source = BuiltStage("ingest", "", {}, Numbers(), StageConfig(name="ingest", uses="a:B"), None, "blank")
+    pictures = [toy_picture(index, 48, 64) for index in range(6)]
+    with Inline([source, built], FrameSpec(width=64, height=48)) as steps:
+        masks = [int(steps.process(image).mask[0, 0]) for image in pictures]
+    assert masks == [0, 0, *(int(image[0, 0, 0]) for image in pictures[:4])]
 
 
 def test_what_is_configured_for_a_file_is_no_mistake_where_nothing_is_kept() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.frame import MAX_OBJECTS, OBJECT, STANDARD_PLANES, FrameSpec
 from pipeline.messages import Grant, Mapping
-from pipeline.ring import FrameRing, memory_region, plane_region
+from pipeline.ring import FrameRing, memory_region, plane_region, pool_region
 from pipeline.slots import SlotViews
 
 SPEC = FrameSpec(width=16, height=8)
@@ -17,14 +17,15 @@ SPEC = FrameSpec(width=16, height=8)
 
 @pytest.fixture
 def views() -> SlotViews:
-    """Three slots of image (read), objects and mask (written), and a lasting array."""
+    """Three slots of image (read), objects and mask (written), a lasting array, and one kept once."""
     regions = [plane_region(STANDARD_PLANES[name], SPEC, 3) for name in ("image", "objects", "mask")]
-    regions.append(memory_region("stage/sum", (1,), "<i8"))
+    regions += [memory_region("stage/sum", (1,), "<i8"), pool_region("stage/shelf", (4,), "|u1")]
     ring = FrameRing.create(regions)
     writer = ring.lend("image", writable=True)
     for number, array in enumerate(regions[0].arrays(writer, writable=True)):
         array[:] = number + 1
-    flags = [("image", False, False), ("objects", True, False), ("mask", True, False), ("stage/sum", True, True)]
+    flags = [("image", False, False), ("objects", True, False), ("mask", True, False)]
+    flags += [("stage/sum", True, True), ("stage/shelf", True, True)]
     mappings, fds = [], []
     for (name, writable, memory), region in zip(flags, regions, strict=True):
         dtype = "objects" if name == "objects" else region.dtype.str
@@ -102,6 +103,14 @@ def test_the_half_to_read_is_locked_and_the_other_is_written(views: SlotViews) -
     second = views.frame(grant(1, buffer=1))
     assert int(second.before["sum"][0]) == 5
     assert int(views.frame(grant(1, buffer=0)).after["sum"][0]) == 5
+
+
+def test_what_is_kept_once_is_the_same_for_every_frame_and_both_halves(views: SlotViews) -> None:
+    views.frame(grant(0, buffer=0)).pool["shelf"][1] = 9
+    for slot, buffer in ((0, 1), (1, 0), (2, 1)):
+        frame = views.frame(grant(slot, buffer=buffer))
+        assert frame.pool["shelf"].tolist() == [0, 9, 0, 0]
+        assert set(frame.before) == set(frame.after) == {"sum"}
 
 
 def test_of_too_many_objects_the_best_stay(views: SlotViews) -> None:
