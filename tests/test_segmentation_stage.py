@@ -1,4 +1,4 @@
-"""The stage Segmentation: objects and mask of each frame by itself."""
+"""The stages Segmentation and InstanceSegmentation: what is found in each frame by itself."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from models.base import Instances, ModelInfo, Patch
 from models.yolo import class_index
 from pipeline.errors import SetupError
-from pipeline.frame import MAX_OBJECTS, FrameSpec
-from stages.segmentation import Segmentation
+from pipeline.frame import MAX_OBJECTS, Frame, FrameSpec
+from stages.segmentation import LOW, InstanceSegmentation, Segmentation
 from stages.segmentation.growth import grow_mask
+from stages.segmentation.labels import Labeller
 from tests.frames import blank_frame
 from tests.scenes import asset
 
@@ -65,7 +66,7 @@ def instances(count: int) -> Instances:
 def test_an_engine_that_was_passed_over_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     slower = Fixed(instances(0))
     slower.info = ModelInfo("fixed", engine="torch", note="openvino: cannot convert it")
-    monkeypatch.setattr("stages.segmentation.load_segmenter", lambda name, **options: slower)
+    monkeypatch.setattr("stages.segmentation.stage.load_segmenter", lambda name, **options: slower)
     stage = Segmentation()
     stage.setup(FrameSpec(width=64, height=64))
     assert stage.context.notes == ["yolov5s-seg runs on torch: openvino: cannot convert it"]
@@ -159,3 +160,76 @@ def test_a_grown_mask_covers_the_disc_around_each_pixel_and_nothing_farther_off(
     assert not mask[chess > grow].any()
     assert not mask[nearest > grow * 1.09 + 0.5].any()
     assert set(np.unique(mask)) <= {0, 255}
+
+
+def square(x: int, y: int, side: int) -> Patch:
+    return Patch(x, y, np.full((side, side), 255, np.uint8))
+
+
+def labelled(patches: tuple[Patch, ...], scores: list[float], **options: int) -> Frame:
+    """What InstanceSegmentation writes for these patches on 48 x 32 pixels."""
+    boxes = np.array([(p.x, p.y, p.x + p.mask.shape[1], p.y + p.mask.shape[0]) for p in patches], np.float32)
+    found = Instances(boxes, np.array(scores, np.float32), np.zeros(len(patches), np.int64), patches)
+    frame = blank_frame(FrameSpec(width=48, height=32), options.pop("index", 0))
+    stage = InstanceSegmentation(**options)
+    stage._segmenter, stage._labeller = Fixed(found), Labeller(32, 48)
+    frame.labels[:] = 99
+    stage.process(frame)
+    return frame
+
+
+def test_overlapping_pixels_belong_to_the_better_scored_instance() -> None:
+    frame = labelled((square(4, 4, 8), square(8, 4, 8)), [0.9, 0.8], grow=0)
+    assert (frame.labels[4:12, 4:12] == 1).all()
+    assert (frame.labels[4:12, 12:16] == 2).all()
+    assert np.count_nonzero(frame.labels) == 8 * 12
+    assert frame.found["score"].tolist() == pytest.approx([0.9, 0.8])
+    assert frame.looked
+
+
+def test_an_instance_grows_but_never_into_the_pixels_of_another() -> None:
+    frame = labelled((square(4, 4, 8), square(14, 4, 8)), [0.9, 0.8], grow=4)
+    alone = labelled((square(4, 4, 8),), [0.9], grow=4)
+    assert (frame.labels[4:12, 14:22] == 2).all()
+    assert (frame.labels[4:12, 12:14] == 1).all()  # nobody's until the better one took them
+    assert (frame.labels[:, :14] == alone.labels[:, :14]).all()
+
+
+def test_what_hardly_scores_is_marked_and_takes_no_pixel_from_what_does() -> None:
+    frame = labelled((square(4, 4, 8), square(13, 4, 8)), [0.9, 0.15], grow=4)
+    alone = labelled((square(4, 4, 8),), [0.9], grow=4)
+    assert frame.found["flags"].tolist() == [0, LOW]
+    assert (frame.labels == 1).sum() == (alone.labels == 1).sum()
+    assert (frame.labels[4:12, 17:21] == 2).all()
+
+
+def test_who_has_no_label_has_no_row() -> None:
+    frame = labelled((square(4, 4, 2),) * 300, np.linspace(0.9, 0.3, 300).tolist(), grow=0)
+    assert len(frame.found) == 255
+    assert (frame.labels[4:6, 4:6] == 1).all()
+
+
+def test_in_between_nobody_looks_and_nothing_of_the_slot_is_left() -> None:
+    frame = labelled((square(4, 4, 8),), [0.9], every=3, index=1)
+    assert not frame.looked
+    assert len(frame.found) == 0
+    assert not frame.labels.any()
+
+
+def looked(indices: list[int], every: int, live: bool) -> list[int]:
+    """Which of these frames a worker looks at."""
+    stage = InstanceSegmentation(every=every)
+    stage._segmenter, stage._labeller, stage._live = Fixed(instances(1)), Labeller(24, 32), live
+    frames = [blank_frame(FrameSpec(width=32, height=24), index) for index in indices]
+    for frame in frames:
+        stage.process(frame)
+    return [frame.index for frame in frames if frame.looked]
+
+
+def test_of_a_file_the_same_frames_are_looked_at_whoever_gets_them() -> None:
+    assert looked(list(range(8)), every=3, live=False) == [0, 3, 6]
+    assert looked([1, 2, 4, 6, 7], every=3, live=False) == [6]
+
+
+def test_a_live_stream_that_drops_every_other_frame_is_still_looked_at() -> None:
+    assert looked(list(range(1, 14, 2)), every=4, live=True) == [1, 5, 9, 13]
