@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -53,6 +54,7 @@ def load_config(
     _check_names(label, config)
     built = tuple(_build(label, config, at, given, wanted, overrides) for at in range(len(config.stages)))
     _check_flow(label, built)
+    built = tuple(_with_extras(built))
     source = built[0].stage
     live = isinstance(source, Source) and source.live
     on_full = config.on_full or ("drop_oldest" if live else "block")
@@ -159,6 +161,15 @@ def _check_flow(label: str, stages: Sequence[BuiltStage]) -> None:
                 raise ConfigError(f"{label}: stages.{built.name} writes the plane {plane!r}, which nobody describes")
             writer[plane] = built.name
         behind[built.name] = have | set(built.stage.writes)
+
+
+def _with_extras(stages: Sequence[BuiltStage]) -> Iterator[BuiltStage]:
+    """The stages, each with what it may read and what is there."""
+    behind: dict[str, set[str]] = {}
+    for built in stages:
+        have = behind.get(built.after or "", set())
+        behind[built.name] = have | set(built.stage.writes)
+        yield replace(built, extra=tuple(name for name in built.stage.may_read if name in have))
 
 
 def _slots(label: str, config: PipelineConfig, stages: Sequence[BuiltStage]) -> int:

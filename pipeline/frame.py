@@ -81,11 +81,11 @@ class Plane:
     """One kind of data that every slot holds: its name and its layout for a given frame size."""
 
     name: str
-    kind: Literal["color", "gray", "objects"]
+    kind: Literal["color", "gray", "objects", "value"]
 
     def shape(self, spec: FrameSpec) -> tuple[int, ...]:
         """[H, W, 3], [H, W] or [1]."""
-        if self.kind == "objects":
+        if self.kind in ("objects", "value"):
             return (1,)
         return (spec.height, spec.width, 3) if self.kind == "color" else (spec.height, spec.width)
 
@@ -108,6 +108,7 @@ STANDARD_PLANES: Mapping[str, Plane] = {
         Plane("filled", "color"),  # the picture with what the plate knew
         Plane("rest", "gray"),  # 255: still to be inpainted
         Plane("clean", "color"),  # the result
+        Plane("level", "value"),  # how far below its best the inpainter had to work, 0: not at all
     )
 }
 
@@ -164,6 +165,11 @@ class Frame:
     def clean(self) -> Image:
         """uint8 [H, W, 3], BGR: the result."""
         return self.planes["clean"]
+
+    @property
+    def level(self) -> int:
+        """How far below its best the inpainter had to work to keep up, 0: not at all."""
+        return int(self.planes["level"][0])
 
     @property
     def objects(self) -> Table:

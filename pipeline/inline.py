@@ -25,7 +25,7 @@ class _Step:
     def __init__(self, built: BuiltStage, planes: Arrays, spec: FrameSpec) -> None:
         self.name = built.name
         self.stage: Stage = type(built.stage).model_validate(dict(built.options))
-        reads = {name: read_only(planes[name]) for name in built.stage.reads}
+        reads = {name: read_only(planes[name]) for name in built.reads}
         writes = {name: planes[name] for name in built.stage.writes}
         self.frame = Frame(reads | writes)
         memory = built.stage.memory(spec)

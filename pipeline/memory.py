@@ -68,7 +68,7 @@ def regions(plan: Plan, spec: FrameSpec) -> list[Region]:
 
 def _claims(built: BuiltStage) -> list[tuple[str, bool, bool]]:
     """(name, writable, lasting) of everything that a stage is lent."""
-    planes = [(name, False, False) for name in built.stage.reads]
+    planes = [(name, False, False) for name in built.reads]
     planes += [(name, True, False) for name in built.stage.writes]
     return planes + [(f"{built.name}/{name}", True, True) for name in built.stage.lasting]
 

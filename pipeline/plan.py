@@ -95,6 +95,12 @@ class BuiltStage:
     config: StageConfig
     after: str | None
     on_error: OnError
+    extra: tuple[str, ...] = ()  # planes that it reads because they are there
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All the planes that it is lent to read."""
+        return self.stage.reads + self.extra
 
     @property
     def credits(self) -> int:

@@ -62,6 +62,7 @@ class Stage(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reads: ClassVar[tuple[str, ...]] = ("image",)
+    may_read: ClassVar[tuple[str, ...]] = ()  # the same, where a stage before it writes them
     writes: ClassVar[tuple[str, ...]] = ()
     planes: ClassVar[Mapping[str, Plane]] = {}  # planes of one's own, beside the standard ones
     stateful: ClassVar[bool] = False  # frames come in order, to one worker

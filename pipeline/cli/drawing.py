@@ -15,14 +15,14 @@ def tree(plan: Plan) -> str:
     """One line a stage: under the one it follows, and beside its siblings where the flow branches."""
     rows = list(_branch(plan, plan.stages[0], "", ""))
     width = max(len(mark) for mark, _ in rows)
-    reads = max(len(_planes(built.stage.reads)) for built in plan.stages)
+    reads = max(len(_planes(built.reads)) for built in plan.stages)
     writes = max(len(_planes(built.stage.writes)) for built in plan.stages)
     lines = [f"{plan.config.name}  ({plan.slots} slots, on_full: {plan.on_full})", ""]
     for mark, built in rows:
         if built is None:
             lines.append(f"  {mark}")
             continue
-        flow = f"{_planes(built.stage.reads):<{reads}} -> {_planes(built.stage.writes):<{writes}}"
+        flow = f"{_planes(built.reads):<{reads}} -> {_planes(built.stage.writes):<{writes}}"
         lines.append(f"  {mark:<{width}}  {flow}  {built.uses}")
     return "\n".join(lines)
 
@@ -57,7 +57,7 @@ def mermaid(plan: Plan) -> str:
     ids = {built.name: f"s{number}" for number, built in enumerate(plan.stages)}
     lines = ["---", f"title: {plan.config.name}", "---", "flowchart TD"]
     for built in plan.stages:
-        left, right = ("([", "])") if not built.stage.reads or not built.stage.writes else ("[", "]")
+        left, right = ("([", "])") if not built.reads or not built.stage.writes else ("[", "]")
         many = f"<br/>{built.config.workers} workers" if built.config.workers > 1 else ""
         lines.append(f'    {ids[built.name]}{left}"<b>{built.name}</b><br/>{built.uses}{many}"{right}')
     for built in plan.stages[1:]:
@@ -69,7 +69,7 @@ def mermaid(plan: Plan) -> str:
 def passing(plan: Plan, built: BuiltStage) -> set[str]:
     """The planes that a stage, or one behind it, reads of what comes to it."""
     behind = set[str]().union(*(passing(plan, follower) for follower in _followers(plan, built)))
-    return set(built.stage.reads) | (behind - set(built.stage.writes))
+    return set(built.reads) | (behind - set(built.stage.writes))
 
 
 def effective(plan: Plan, *, hidden: frozenset[str] = frozenset()) -> str:
