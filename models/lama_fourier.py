@@ -1,0 +1,97 @@
+"""The two-dimensional Fourier transform of real pictures, orthonormal, in two forms: torch's own and matrix products.
+
+Both give a spectrum as channels: [B, 2 C, H, W // 2 + 1], of each colour the real parts, then the imaginary ones. The
+matrix products run in any number format and on any engine, are quick where matrices are (AMX, tensor cores), and for
+the small sides inside LaMa cost about as little as the fast algorithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+SIZES = 128  # whose matrices are kept: some 10 kB each
+
+
+class Form(NamedTuple):
+    """A way to transform: `forth(x)`, and `back(spectrum, height, width)`."""
+
+    forth: Callable[[Tensor], Tensor]
+    back: Callable[[Tensor, int, int], Tensor]
+
+
+class Matrices(NamedTuple):
+    """For pictures of one size: `wide` [W, 2 K] and `tall` [2 H, 2 H] transform, K = W // 2 + 1; `tall` transposed and
+    `narrow` [2 K, W] transform back."""
+
+    wide: Tensor
+    tall: Tensor
+    narrow: Tensor
+
+
+def _forth_fast(x: Tensor) -> Tensor:
+    spectrum = torch.view_as_real(torch.fft.rfftn(x, dim=(-2, -1), norm="ortho"))
+    return spectrum.permute(0, 1, 4, 2, 3).flatten(1, 2)
+
+
+def _back_fast(spectrum: Tensor, height: int, width: int) -> Tensor:
+    parts = spectrum.unflatten(1, (-1, 2))
+    return torch.fft.irfftn(torch.complex(parts[:, :, 0], parts[:, :, 1]), s=(height, width), norm="ortho")
+
+
+def _forth_by_products(x: Tensor) -> Tensor:
+    batch, colours, height, width = x.shape
+    wide, tall, _ = _matrices(height, width, x)
+    rows = torch.matmul(x, wide).reshape(batch, colours, height, 2, -1)
+    stacked = rows.transpose(2, 3).reshape(batch, colours, 2 * height, -1)
+    return torch.matmul(tall, stacked).reshape(batch, 2 * colours, height, -1)
+
+
+def _back_by_products(spectrum: Tensor, height: int, width: int) -> Tensor:
+    batch, doubled = spectrum.shape[:2]
+    _, tall, narrow = _matrices(height, width, spectrum)
+    columns = torch.matmul(tall.T, spectrum.reshape(batch, doubled // 2, 2 * height, -1))
+    rows = columns.reshape(batch, doubled // 2, 2, height, -1).transpose(2, 3)
+    return torch.matmul(rows.reshape(batch, doubled // 2, height, -1), narrow)
+
+
+FAST = Form(_forth_fast, _back_fast)
+PRODUCTS = Form(_forth_by_products, _back_by_products)
+
+
+def _matrices(height: int, width: int, like: Tensor) -> Matrices:
+    """Kept from call to call; but part of the graph where one is made, its sides perhaps still open."""
+    if torch.compiler.is_exporting():
+        return Matrices(*(part.to(like.dtype) for part in _made(height, width, torch.float32)))
+    return kept(height, width, like.dtype, like.device)
+
+
+@lru_cache(SIZES)
+def kept(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Matrices:
+    """The matrices for a size, made once."""
+    with torch.inference_mode(False):  # else they would be of no use outside it
+        return Matrices(*(part.to(device, dtype) for part in _made(height, width, torch.float64)))
+
+
+def _made(height: int, width: int, dtype: torch.dtype) -> Matrices:
+    half = width // 2 + 1
+    cosines, sines = (part[:, :half] for part in _waves(width, dtype))
+    # Of a real signal's waves all but the first, and the last of an even length, stand for two.
+    twice = (1 + (torch.arange(half) * 2 % width != 0).to(dtype))[:, None]
+    wide = torch.cat([cosines, -sines], 1)
+    narrow = torch.cat([cosines.T * twice, -sines.T * twice], 0)
+    cosines, sines = _waves(height, dtype)
+    tall = torch.cat([torch.cat([cosines, sines], 1), torch.cat([-sines, cosines], 1)], 0)
+    return Matrices(wide, tall, narrow)
+
+
+def _waves(length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [length, length] of all frequencies, scaled so that they are orthonormal."""
+    steps = torch.arange(length)
+    turns = (steps[:, None] * steps[None] % length).to(dtype) / length  # below 1: exact at any length
+    scale = torch.ones((), dtype=dtype).mul(length).rsqrt()
+    return torch.cos(turns * (2 * torch.pi)) * scale, torch.sin(turns * (2 * torch.pi)) * scale
