@@ -34,6 +34,7 @@ ENTRIES: tuple[Entry, ...] = (
         for size in "nsmlx"
     ),
     Entry("lama", "inpaint", "models.lama:Lama", weights="big-lama"),
+    Entry("push-pull", "inpaint", "models.pushpull:PushPull", source="OpenCV", licence="Apache-2.0"),
     Entry("telea", "inpaint", "models.telea:Telea", source="OpenCV", licence="Apache-2.0"),
 )
 
