@@ -80,7 +80,7 @@ def _worst(scenario: Scenario, outcome: Outcome, skipped: Sequence[bool]) -> flo
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print one row for each scenario."""
     wanted = _parse(arguments)
-    stage = Stage(*wanted.size, wanted.frames, Scenery(wanted.pictures))
+    stage = Stage(wanted.size[0], wanted.size[1], wanted.frames, Scenery(wanted.pictures))
     for line in _rows(wanted, stage):
         print(line, flush=True)
 

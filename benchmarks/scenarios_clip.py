@@ -62,8 +62,9 @@ class Stage:
         """The row on which people walk."""
         return 0.93 * self.height
 
-    def walker(self, **how: int) -> Walker:
-        return Walker(self.width, self.height, round(0.62 * self.height), **how)
+    def walker(self) -> Walker:
+        """Somebody of a size that fits."""
+        return Walker(self.width, self.height, round(0.62 * self.height))
 
     def across(self, index: int, begin: int = ENTER, end: int | None = None) -> float:
         """The column of somebody who crosses from the left, outside the picture before and after."""

@@ -72,7 +72,9 @@ def drift(stage: Stage) -> Scenario:
 
     def light(index: int, picture: Floats) -> Floats:
         share = index / stage.count
-        return picture * np.float32([1 + 0.3 * share, 1 + 0.24 * share, 1 + 0.16 * share]) - 6 * share
+        return picture * np.array([1 + 0.3 * share, 1 + 0.24 * share, 1 + 0.16 * share], np.float32) - np.float32(
+            6 * share
+        )
 
     return film("drift", says, _crossing(stage), light=light)
 
@@ -87,7 +89,7 @@ def exposure(stage: Stage) -> Scenario:
             share = min(1.0, max(0.0, (index - at) / 3))
             gain += (wanted - gain) * share
             gamma += ((2 - wanted) ** 0.4 - gamma) * share
-        return 255 * gain * (np.maximum(picture, 0) / 255) ** np.float32(gamma)
+        return np.float32(255 * gain) * (np.maximum(picture, 0) / np.float32(255)) ** np.float32(gamma)
 
     return film("exposure", says, _crossing(stage), light=light)
 
@@ -98,8 +100,9 @@ def grain(stage: Stage) -> Scenario:
     corners = (1 - 0.28 * (x**2 + y**2))[..., None].astype(np.float32)
 
     def light(index: int, picture: Floats) -> Floats:
-        rough = 4 * noise(*picture.shape[:2], np.random.default_rng(1000 + index), scales=(0.9,))
-        return picture * corners * np.float32(1 + 0.05 * math.sin(index / 5)) + rough[..., None]
+        rough = 4 * noise(picture.shape[:2], np.random.default_rng(1000 + index), scales=(0.9,))
+        breathed: Floats = picture * corners * np.float32(1 + 0.05 * math.sin(index / 5)) + rough[..., None]
+        return breathed
 
     return film("grain", says, _crossing(stage), light=light, grain=2.5)
 
@@ -151,7 +154,7 @@ def screen(stage: Stage) -> Scenario:
     says = "a screen on the wall shows a film of its own"
     left, top = round(0.3 * stage.width), round(0.14 * stage.height)
     wide, high = round(0.34 * stage.width), round(0.4 * stage.height)
-    reel = 128 + 46 * noise(high, wide + 9 * stage.count, np.random.default_rng(3), scales=(3, 9))
+    reel = 128 + 46 * noise((high, wide + 9 * stage.count), np.random.default_rng(3), scales=(3, 9))
 
     def shots() -> Iterator[Shot]:
         room, walker = _room(stage), stage.walker()
@@ -208,7 +211,7 @@ def _cart(stage: Stage, middle: float) -> Figure:
         cv2.circle(cover, wheel, round(6 * unit), 255, -1, cv2.LINE_AA)
         cv2.circle(colour, wheel, round(6 * unit), 40, -1)
         cv2.circle(colour, wheel, round(2 * unit), 170, -1)
-    tinted = colour[..., None].astype(np.float32) * np.float32([0.9, 1.1, 0.6])
+    tinted = colour[..., None].astype(np.float32) * np.array([0.9, 1.1, 0.6], np.float32)
     return Figure(tinted, cv2.GaussianBlur(cover.astype(np.float32) / 255, (0, 0), 0.6))
 
 

@@ -1,4 +1,4 @@
-"""Clips of a camera that moves: each frame's place in one large picture is known exactly; or three layers shift apart."""
+"""Clips of a camera that moves: each frame's place in one large picture is known; or layers shift past each other."""
 
 from __future__ import annotations
 
@@ -64,13 +64,15 @@ def parallax(stage: Stage) -> Scenario:
     wide = round(stage.width * LARGE)
     far = stage.scenery.street(wide, stage.height).astype(np.float32)
     middle = hedge(wide, stage.height, 21, 0.62, (52, 104, 78))
-    near = hedge(wide, stage.height, 22, 0.9, (34, 70, 44))
+    near = hedge(wide, stage.height, 22, 0.84, (34, 70, 44))
+
+    layers: tuple[Floats, ...] = tuple(np.asarray(layer, np.float32) for layer in (far, *middle, *near))
 
     def shots() -> Iterator[Shot]:
         walker = stage.walker()
         for index in range(stage.count):
             shift = 0.22 * stage.width * index / stage.count, 2.0 * math.sin(index / 6)
-            views = [_shifted(layer, *shift, by, stage) for layer, by in zip((far, *middle, *near), _EACH, strict=True)]
+            views = [_shifted(layer, *shift, by, stage) for layer, by in zip(layers, _EACH, strict=True)]
             back, bush, bush_cover, front, front_cover = views
             figure, leaves = stage.person(walker, index), Figure(front, np.clip(front_cover, 0, 1))
             place = put(back, Figure(bush, np.clip(bush_cover, 0, 1)))
@@ -107,24 +109,28 @@ def _view(
     degrees; `tilt`: how much farther away the upper edge is, as a share."""
     turn = math.radians(roll)
     large = np.array([[1, 0, -(LARGE / 2 + x) * stage.width], [0, 1, -(LARGE / 2 + y) * stage.height], [0, 0, 1]])
-    spin = zoom * np.array([[math.cos(turn), -math.sin(turn), 0], [math.sin(turn), math.cos(turn), 0], [0, 0, 1 / zoom]])
+    spin = zoom * np.array(
+        [[math.cos(turn), -math.sin(turn), 0], [math.sin(turn), math.cos(turn), 0], [0, 0, 1 / zoom]]
+    )
     lean = np.array([[1, 0, 0], [0, 1, 0], [0, -tilt / stage.height, 1]])
     middle = np.array([[1, 0, stage.width / 2], [0, 1, stage.height / 2], [0, 0, 1]])
-    return middle @ lean @ spin @ large  # type: ignore[no-any-return]
+    view: Matrix = middle @ lean @ spin @ large
+    return view
 
 
 def _tremor(index: int) -> tuple[float, float, float]:
     """Three numbers of about 1 in size that change from frame to frame, half of it at once, half slowly."""
     sudden = np.random.default_rng(500 + index).uniform(-1, 1, 3)
     slow = np.sin(index / np.array([2.1, 3.3, 2.7]) + np.array([0.3, 1.9, 0.8]))
-    return tuple(0.5 * sudden + 0.7 * slow)  # type: ignore[return-value]
+    x, y, turn = 0.5 * sudden + 0.7 * slow
+    return float(x), float(y), float(turn)
 
 
 def _shifted(layer: Floats, across: float, down: float, by: float, stage: Stage) -> Floats:
     """What the frame shows of a wide layer that shifts `by` times as far as the middle one."""
     margin = 0.1 * stage.width
-    matrix = np.float32([[1, 0, -margin - by * across], [0, 1, by * down]])
+    matrix = np.array([[1, 0, -margin - by * across], [0, 1, by * down]], np.float32)
     return cv2.warpAffine(  # type: ignore[no-any-return]
-        layer.astype(np.float32), matrix, (stage.width, stage.height), flags=cv2.INTER_CUBIC,
+        layer, matrix, (stage.width, stage.height), flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT_101,
     )  # fmt: skip

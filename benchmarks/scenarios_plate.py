@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +57,7 @@ def run_plate(scenario: Scenario, *, model: str = "telea", **plate_options: Any)
     width, height = scenario.size
     with tempfile.TemporaryDirectory() as folder:
         plan = _plan(scenario, Path(folder), model, plate_options)
-        spec = FrameSpec(width=width, height=height, rate=scenario.rate)  # type: ignore[arg-type]
+        spec = FrameSpec(width=width, height=height, rate=scenario.rate)
         with Inline.whole(plan, spec) as steps:
             for image in scenario.frames:
                 times = dict(steps.timed(image))

@@ -92,12 +92,14 @@ def street(width: int, height: int, seed: int = 2) -> Image:
     return finished(picture, rng)
 
 
-def hedge(width: int, height: int, seed: int, top: float, colour: Colour) -> tuple[Image, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+def hedge(
+    width: int, height: int, seed: int, top: float, colour: Colour
+) -> tuple[Image, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
     """Leaves from an uneven edge at `top` (share of the height) downwards: uint8 [H, W, 3], and how much of each pixel
     they cover, float32 [H, W], 0 to 1."""
     rng = np.random.default_rng(seed)
     leaves = textured(height, width, colour, 20, rng)
     edge = cv2.GaussianBlur(rng.standard_normal((1, width), np.float32), (0, 0), height / 14)
     edge = height * top + edge / (np.abs(edge).max() + 1e-6) * height * 0.08
-    depth = np.arange(height, dtype=np.float32)[:, None] - edge + 3 * noise(height, width, rng, scales=(1.5, 4))
+    depth = np.arange(height, dtype=np.float32)[:, None] - edge + 3 * noise((height, width), rng, scales=(1.5, 4))
     return finished(leaves, rng), np.clip(depth / 2 + 0.5, 0, 1)

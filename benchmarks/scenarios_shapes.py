@@ -17,11 +17,11 @@ SPINES: tuple[Colour, ...] = (
 WHITE, DARK, OAK = (214, 218, 220), (58, 52, 48), (66, 92, 122)
 
 
-def noise(height: int, width: int, rng: np.random.Generator, scales: tuple[float, ...] = (0.8, 3, 12)) -> Floats:
-    """Texture at several scales at once, as surfaces have it: float32 [height, width], mean 0, deviation 1."""
-    total = np.zeros((height, width), np.float32)
+def noise(size: tuple[int, ...], rng: np.random.Generator, scales: tuple[float, ...] = (0.8, 3, 12)) -> Floats:
+    """Texture at several scales at once, as surfaces have it: float32 of that size, mean 0, deviation 1."""
+    total = np.zeros(size, np.float32)
     for number, scale in enumerate(scales):
-        layer = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), scale)
+        layer = cv2.GaussianBlur(rng.standard_normal(size, np.float32), (0, 0), scale)
         total += layer / (layer.std() + 1e-6) * (1 + 0.4 * number)
     return total / (total.std() + 1e-6)  # type: ignore[no-any-return]
 
@@ -30,14 +30,15 @@ def textured(height: int, width: int, colour: Colour, strength: float, rng: np.r
     """A surface of that colour, rough by so many levels."""
     surface = np.empty((height, width, 3), np.float32)
     surface[:] = colour
-    return surface + strength * noise(height, width, rng)[..., None]
+    return surface + strength * noise((height, width), rng)[..., None]
 
 
 def finished(picture: Floats, rng: np.random.Generator) -> Image:
     """As a lens would show it: no edge sharper than pixels allow, a little dirt everywhere; uint8."""
     soft = cv2.GaussianBlur(picture, (0, 0), 0.7)
-    soft += 2.5 * noise(*picture.shape[:2], rng, scales=(0.7, 1.5))[..., None]
-    return np.clip(np.rint(soft), 0, 255).astype(np.uint8)
+    soft += 2.5 * noise(picture.shape[:2], rng, scales=(0.7, 1.5))[..., None]
+    shown: Image = np.clip(np.rint(soft), 0, 255).astype(np.uint8)
+    return shown
 
 
 def panel(picture: Floats, x: int, y: int, width: int, height: int, colour: Colour) -> Floats:
@@ -67,7 +68,7 @@ def window(picture: Floats, x: int, y: int, width: int, height: int, rng: np.ran
     panel(picture, x, y, width, height, WHITE)
     glass = panel(picture, x + frame, y + frame, width - 2 * frame, height - 2 * frame, (206, 190, 168))
     if glass.size:
-        glass += 16 * noise(*glass.shape[:2], rng, scales=(3, 9))[..., None] * (0.6, 1.0, 0.9)
+        glass += 16 * noise(glass.shape[:2], rng, scales=(3, 9))[..., None] * (0.6, 1.0, 0.9)
         glass *= np.linspace(1.12, 0.72, len(glass), dtype=np.float32)[:, None, None]
     panel(picture, x + width // 2 - frame // 2, y, max(1, frame), height, WHITE)
     panel(picture, x, y + height // 2 - frame // 2, width, max(1, frame), WHITE)
@@ -78,7 +79,7 @@ def door(picture: Floats, x: int, y: int, width: int, bottom: int, rng: np.rando
     """A wooden door with two panels and a handle, down to row `bottom`."""
     leaf = panel(picture, x, y, width, bottom - y, (58, 82, 116))
     if leaf.size:
-        leaf += 7 * noise(*leaf.shape[:2], rng, scales=(0.8, 6))[..., None]
+        leaf += 7 * noise(leaf.shape[:2], rng, scales=(0.8, 6))[..., None]
     inset, half = max(2, width // 7), (bottom - y) // 2
     for top in (y + inset, y + half + inset // 2):
         inner = picture[top : max(top, top + half - 2 * inset), max(0, x + inset) : max(0, x + width - inset)]

@@ -1,4 +1,4 @@
-"""Sheets: what a scenario looks like in a few moments: input, mask, result, truth, and the difference, in one picture."""
+"""Sheets: a few moments of a scenario in one picture: input, mask, result, truth, and what differs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def small(picture: Image, width: int = CELL) -> Image:
     """Reduced to that width, with a gap at the right and below."""
     height = round(picture.shape[0] * width / picture.shape[1])
     reduced = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.copyMakeBorder(reduced, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=PAPER)
+    bordered: Image = cv2.copyMakeBorder(reduced, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=PAPER)
+    return bordered
 
 
 def _head(index: int) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +29,14 @@ class Walker:
 
     def __init__(self, width: int, height: int, tall: int, seed: int = 5, coat: Colour = COAT) -> None:
         self._size, self._tall, self._coat = (width, height), tall, coat
-        self._weave = 11 * noise(2 * tall, 2 * tall, np.random.default_rng(seed), scales=(0.9, 3))
+        self._weave = 11 * noise((2 * tall, 2 * tall), np.random.default_rng(seed), scales=(0.9, 3))
 
     def at(self, x: float, feet: float, stride: float) -> Figure:
         """Standing on row `feet` with the middle at column `x`; `stride`: radians of the step, 0 stands still."""
         colour, cover = np.zeros((*self._size[::-1], 3), np.float32), np.zeros(self._size[::-1], np.float32)
         for shade, points, thick in self._limbs(x, feet, stride):
             part = self._stroke(points, thick)
-            colour += (np.float32(shade) - colour) * part[..., None]
+            colour += (np.array(shade, np.float32) - colour) * part[..., None]
             cover = np.maximum(cover, part)
         self._clothe(colour, x, feet)
         return Figure(colour, cover)
@@ -71,7 +72,7 @@ class Walker:
         bottom = math.ceil(max(p[1] for p in points) + thick) + 1
         large = np.zeros(((bottom - top) * FINE, (right - left) * FINE), np.uint8)
         ends = [(round((px - left) * FINE), round((py - top) * FINE)) for px, py in points]
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in itertools.pairwise(ends):
             cv2.line(large, start, end, 255, max(1, round(thick * FINE)))
             for end_point in (start, end):
                 cv2.circle(large, end_point, max(1, round(thick * FINE / 2)), 255, -1)
@@ -106,16 +107,17 @@ def shadow(figure: Figure, feet: float, dark: float = 0.45) -> Floats:
     height, width = figure.cover.shape
     # The outline falls to the right and away: sheared about the line of the feet, flat.
     lean, flat = 0.9, 0.35
-    matrix = np.float32([[1, -lean, lean * feet], [0, flat, feet * (1 - flat)]])
+    matrix = np.array([[1, -lean, lean * feet], [0, flat, feet * (1 - flat)]], np.float32)
     fallen = cv2.warpAffine(figure.cover, matrix, (width, height))
     soft = cv2.GaussianBlur(fallen, (0, 0), max(1.0, height / 90))
-    return 1 - dark * np.clip(soft, 0, 1)
+    lit: Floats = 1 - dark * np.clip(soft, 0, 1)
+    return lit
 
 
 def reflection(figure: Figure, feet: float, share: float = 0.3) -> Figure:
     """The person once more, upside down below the feet, faint: as on a polished floor."""
     height, width = figure.cover.shape
-    matrix = np.float32([[1, 0, 0], [0, -1, 2 * feet]])
+    matrix = np.array([[1, 0, 0], [0, -1, 2 * feet]], np.float32)
     cover = cv2.GaussianBlur(cv2.warpAffine(figure.cover, matrix, (width, height)), (0, 0), 1.5)
     cover[: max(0, round(feet))] = 0
     return Figure(cv2.warpAffine(figure.colour, matrix, (width, height)), share * cover)
