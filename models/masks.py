@@ -12,18 +12,22 @@ from models.base import Patch
 from models.letterbox import Letterbox
 
 RATIO = 4  # input pixels per prototype pixel
+WIDER = 0.1  # of a box's shorter side: how far a mask with a generous contour may reach out of it
 LONGEST = 8  # prototype pixels: how far a crop is widened to begin and end where a pixel of the picture does
 
 Plane = NDArray[np.float32]
 
 
-def cut_patch(prototypes: Plane, coefficients: Plane, box: Plane, fit: Letterbox) -> Patch:
+def cut_patch(prototypes: Plane, coefficients: Plane, box: Plane, fit: Letterbox, contour: float = 0.5) -> Patch:
     """The mask of one instance inside its box.
 
     `prototypes` [masks, h, w] weighted with `coefficients` [masks] give logits, which are interpolated (bilinear) at
-    the picture's pixel centres; above zero belongs to the instance. Work is done around the box only. `box` is in
+    the picture's pixel centres; what is the instance's with a probability above `contour` belongs to it. Below 0.5, the
+    network's own, more is taken than less, also a little outside the box. Work is done around the box only. `box` is in
     pixels of the picture, within it; a pixel is in it that starts in it, so a patch may have no pixel.
     """
+    if contour < 0.5:
+        box = _widened(box, fit)
     x0, y0, x1, y1 = (math.ceil(side) for side in box)
     width, height = max(0, x1 - x0), max(0, y1 - y0)
     if not width or not height:
@@ -35,7 +39,15 @@ def cut_patch(prototypes: Plane, coefficients: Plane, box: Plane, fit: Letterbox
     fine = _enlarge(prototypes, coefficients, across, down)
     if fine is None:
         fine = _sample(prototypes, coefficients, across, down)
-    return Patch(x0, y0, (fine > 0).view(np.uint8) * np.uint8(255))
+    shown = cv2.compare(fine, math.log(contour / (1 - contour)), cv2.CMP_GT)
+    return Patch(x0, y0, shown.reshape(height, width))
+
+
+def _widened(box: Plane, fit: Letterbox) -> Plane:
+    """A larger box within the picture; one without pixels stays so."""
+    side = WIDER * min(box[2] - box[0], box[3] - box[1])
+    limits = np.array([fit.width, fit.height] * 2, np.float32)
+    return np.clip(box + np.array([-side, -side, side, side], np.float32), 0, limits)
 
 
 Axis = tuple[int, int, int, int, int]  # first pixel of the picture, how many; the letterbox's pad, inner and outer side

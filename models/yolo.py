@@ -50,12 +50,14 @@ class YoloSegmenter:
         weights_file: str = "yolov5s-seg",
         confidence: float = 0.25,
         iou: float = 0.45,
+        contour: float = 0.5,
         size: int = 640,
         engine: engines.Name = "auto",
         device: str = "auto",
         precision: Precision = "auto",
     ) -> None:
-        """`weights_file` is a name in `models.weights` or a path; `size` the network's long side, a multiple of 32.
+        """`weights_file` is a name in `models.weights` or a path; `size` the network's long side, a multiple of 32;
+        `contour`: see `models.masks`.
 
         `engine`, `device`, `precision`: see `models.engines`. Raises ModelError: weights missing or not of this kind,
         an unknown class, a bad size, an engine that is not there.
@@ -71,7 +73,7 @@ class YoloSegmenter:
         self._engine = engines.load_engine(
             self._family.network, engine=engine, device=device, precision=precision, key=key
         )
-        self._size = size
+        self._size, self._contour = size, contour
         self._fit = Letterbox.fit(size, size, size)
         self._canvas = self._fit.canvas()
         ran = self._engine.device, self._engine.precision, self._engine.name, self._engine.note
@@ -127,7 +129,7 @@ class YoloSegmenter:
         if not len(rows):
             return []
         field = prototypes[0].cpu().float().numpy()
-        return [cut_patch(field, row[6:], box, self._fit) for row, box in zip(rows, boxes, strict=True)]
+        return [cut_patch(field, row[6:], box, self._fit, self._contour) for row, box in zip(rows, boxes, strict=True)]
 
 
 def read_family(path: Path) -> Family:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from pipeline.frame import OBJECT, Frame, FrameSpec
 from pipeline.stage import live
@@ -20,6 +20,12 @@ class InstanceSegmentation(Segmentation):
 
     writes: ClassVar[tuple[str, ...]] = ("found", "labels")
 
+    contour: float = Field(
+        default=0.3,
+        gt=0,
+        lt=1,
+        description="probability above which a pixel is part of an object; lower: more generous",
+    )
     low: float = live(
         default=0.1, gt=0, lt=1, description="who is already followed is still seen with this score; see `confidence`"
     )

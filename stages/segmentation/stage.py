@@ -30,6 +30,12 @@ class Segmentation(Transform):
     classes: list[str] = live(default=["person"], min_length=1, description="names of the classes to find")
     confidence: float = live(default=0.25, gt=0, lt=1, description="objects scored below this are ignored")
     iou: float = live(default=0.45, gt=0, le=1, description="boxes of one class that overlap more are one object")
+    contour: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="probability above which a pixel is part of an object; lower: more generous",
+    )
     grow: int = live(default=8, ge=0, le=256, description="pixels by which each mask is dilated")
     size: int = Field(
         default=640, ge=64, le=4096, multiple_of=32, description="long side of the network's input, pixels"
@@ -62,6 +68,7 @@ class Segmentation(Transform):
                 weights_file=self.weights,
                 confidence=self.least,
                 iou=self.iou,
+                contour=self.contour,
                 size=self.size,
                 engine=self.engine,
                 device=self.device,
