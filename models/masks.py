@@ -39,8 +39,7 @@ def cut_patch(prototypes: Plane, coefficients: Plane, box: Plane, fit: Letterbox
     fine = _enlarge(prototypes, coefficients, across, down)
     if fine is None:
         fine = _sample(prototypes, coefficients, across, down)
-    shown = cv2.compare(fine, math.log(contour / (1 - contour)), cv2.CMP_GT)
-    return Patch(x0, y0, shown.reshape(height, width))
+    return Patch(x0, y0, (fine > math.log(contour / (1 - contour))).view(np.uint8) * np.uint8(255))
 
 
 def _widened(box: Plane, fit: Letterbox) -> Plane:
