@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.box import Box, tight_box
-from stages.inpainting.holes import find_crops, widened
+from stages.inpainting.holes import MOST, Crop, find_crops, widened
 from stages.inpainting.seam import Seam
 
 HEIGHT, WIDTH = 120, 200
@@ -37,38 +38,77 @@ def test_a_tight_box_ends_where_the_mask_ends(boxes: list[tuple[int, int, int, i
         assert [box.y1, box.x1] == (points.max(0) + 1).tolist()
 
 
+def area(height: int, width: int) -> float:
+    return height * width
+
+
+def with_overhead(height: int, width: int) -> float:
+    return 128 * 128 + height * width
+
+
+def canvas(height: int, width: int) -> float:
+    """Every crop is padded to a multiple of 64."""
+    return -(-height // 64) * -(-width // 64)
+
+
+PRICES = {"area": area, "with_overhead": with_overhead, "canvas": canvas}
+
+
 def test_no_hole_no_crop() -> None:
-    assert find_crops(painted([]), 8) == []
+    assert find_crops(painted([]), 8, area) == []
 
 
 def test_a_hole_gets_context_on_all_sides() -> None:
-    assert find_crops(painted([(50, 60, 20, 30)]), 10) == [Box(50, 40, 100, 80)]
+    assert find_crops(painted([(50, 60, 20, 30)]), 10, area) == [Crop(Box(60, 50, 90, 70), Box(50, 40, 100, 80))]
 
 
 def test_context_ends_where_the_picture_ends() -> None:
-    assert find_crops(painted([(0, 0, 5, 5)]), 10) == [Box(0, 0, 15, 15)]
-    assert find_crops(painted([(115, 190, 5, 10)]), 48) == [Box(142, 67, 200, 120)]
+    assert [crop.window for crop in find_crops(painted([(0, 0, 5, 5)]), 10, area)] == [Box(0, 0, 15, 15)]
+    assert [crop.window for crop in find_crops(painted([(115, 190, 5, 10)]), 48, area)] == [Box(142, 67, 200, 120)]
 
 
-def test_holes_far_apart_are_worked_on_apart_and_near_ones_together() -> None:
-    assert len(find_crops(painted([(10, 10, 10, 10), (90, 170, 10, 10)]), 10)) == 2
-    assert find_crops(painted([(50, 50, 10, 10), (50, 70, 10, 10)]), 10) == [Box(40, 40, 90, 70)]
+def test_holes_are_worked_on_together_only_where_that_is_cheaper() -> None:
+    far, near = [(10, 10, 10, 10), (90, 170, 10, 10)], [(50, 50, 10, 10), (50, 120, 10, 10)]
+    assert [len(find_crops(painted(boxes), 20, area)) for boxes in (far, near)] == [2, 2]
+    assert [len(find_crops(painted(boxes), 20, with_overhead)) for boxes in (far, near)] == [2, 1]
+    beside = [(50, 50, 10, 10), (50, 70, 10, 10)]
+    assert find_crops(painted(beside), 10, area) == [Crop(Box(50, 50, 80, 60), Box(40, 40, 90, 70))]
 
 
+def test_a_hole_around_another_is_one_with_it() -> None:
+    ring = painted([(10, 10, 90, 140)])
+    ring[30:80, 30:130] = 0
+    ring[50:60, 70:80] = 255
+    assert len(find_crops(ring, 4, area)) == 1
+
+
+@pytest.mark.parametrize("price", PRICES)
 @given(boxes=BOXES, margin=st.integers(4, 60))
-def test_crops_hold_every_hole_with_its_context_and_never_overlap(
-    boxes: list[tuple[int, int, int, int]], margin: int
+def test_every_hole_pixel_is_in_one_crop_s_hole_with_its_context_in_the_window(
+    price: str, boxes: list[tuple[int, int, int, int]], margin: int
 ) -> None:
     rest = painted(boxes)
-    crops = find_crops(rest, margin)
+    crops = find_crops(rest, margin, PRICES[price])
     held = np.zeros_like(rest)
     for crop in crops:
-        assert not crop.of(held).any()
-        crop.of(held)[:] = 1
-        assert crop.of(rest).any()
-    for y, x in np.argwhere(rest)[::17]:
-        window = held[max(0, y - margin) : y + margin + 1, max(0, x - margin) : x + margin + 1]
-        assert window.all()
+        assert not crop.hole.of(held).any(), "no pixel is filled twice"
+        crop.hole.of(held)[:] = 1
+        assert tight_box(crop.hole.of(rest)) == Box(0, 0, crop.hole.x1 - crop.hole.x0, crop.hole.y1 - crop.hole.y0)
+        assert crop.window == crop.hole.grown(margin, HEIGHT, WIDTH)
+    assert held[rest > 0].all()
+
+
+@pytest.mark.parametrize("price", PRICES)
+@given(boxes=BOXES, margin=st.integers(4, 60))
+def test_no_two_crops_would_be_cheaper_as_one(price: str, boxes: list[tuple[int, int, int, int]], margin: int) -> None:
+    def worth(box: Box) -> float:
+        window = box.grown(margin, HEIGHT, WIDTH)
+        return PRICES[price](window.y1 - window.y0, window.x1 - window.x0)
+
+    crops = [crop.hole for crop in find_crops(painted(boxes), margin, PRICES[price])]
+    for at, one in enumerate(crops):
+        for other in crops[:at]:
+            assert worth(one.union(other)) > worth(one) + worth(other)
 
 
 def test_speckles_all_over_the_picture_do_not_make_a_thousand_crops() -> None:
@@ -76,9 +116,18 @@ def test_speckles_all_over_the_picture_do_not_make_a_thousand_crops() -> None:
     rest = np.zeros((1080, 1920), np.uint8)
     rest[rng.integers(0, 1080, 5000), rng.integers(0, 1920, 5000)] = 255
     started = time.perf_counter()
-    crops = find_crops(rest, 48)
+    crops = find_crops(rest, 48, area)
     assert time.perf_counter() - started < 1
     assert len(crops) == 1
+
+
+def test_of_many_small_holes_the_near_ones_are_one() -> None:
+    rest = np.zeros((720, 1280), np.uint8)
+    rest[20:700:100, 20:1270:100] = 255
+    started = time.perf_counter()
+    crops = find_crops(rest, 4, area)
+    assert time.perf_counter() - started < 1
+    assert 1 <= len(crops) <= MOST
 
 
 def test_a_seam_lies_inside_the_mask_and_only_where_it_is_wanted() -> None:

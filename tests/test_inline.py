@@ -24,7 +24,7 @@ from tests.toys_memory import Shelves
 def test_a_picture_goes_through_all_transforms() -> None:
     with Inline.of("remove-people", width=96, height=64, sets=["segmentation.engine=torch"]) as steps:
         frame = steps.process(picture(3))
-    assert set(frame.planes) == {"image", "objects", "mask", "filled", "rest", "clean"}
+    assert set(frame.planes) == {"image", "objects", "mask", "filled", "rest", "clean", "level"}
     assert np.array_equal(frame.clean, picture(3)), "nobody is in it, so nothing changes"
 
 

@@ -13,7 +13,9 @@ from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
 from stages.inpainting import Inpainting
 from stages.inpainting.fill import SPECK
-from tests.frames import blank_frame, scenery
+from stages.inpainting.holes import find_crops
+from stages.inpainting.ladder import CLIMB, Ladder, Level
+from tests.frames import blank_frame, noisy, scenery
 from tests.test_inpainters import Broken, Mean, script
 
 SPEC = FrameSpec(width=320, height=200)
@@ -90,7 +92,7 @@ def test_each_hole_is_seen_with_its_context_only() -> None:
 
 
 class Wide(Painter):
-    """Would rather see more: paints what it sees, but brighter."""
+    """Would rather see more: paints the negative of what it sees."""
 
     def window(self, height: int, width: int) -> tuple[int, int]:
         return max(height, 128), max(width, 128)
@@ -98,7 +100,7 @@ class Wide(Painter):
     def inpaint(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         self.shapes.append(hole.shape)
         self.holes = [*getattr(self, "holes", []), int(np.count_nonzero(hole))]
-        return image + np.uint8(1)
+        return 255 - image
 
 
 def test_a_model_may_see_more_than_the_crop_but_only_the_hole_is_taken() -> None:
@@ -111,7 +113,7 @@ def test_a_model_may_see_more_than_the_crop_but_only_the_hole_is_taken() -> None
     inner = np.zeros_like(hole)  # away from the seams
     for y, x in ((0, 0), (100, 150), (180, 300)):
         inner[y + 8 : y + 12, x + 8 : x + 12] = True
-    assert np.array_equal(frame.clean[inner], frame.filled[inner] + np.uint8(1))
+    assert np.array_equal(frame.clean[inner], 255 - frame.filled[inner])
 
 
 def test_at_half_scale_the_model_sees_a_quarter_of_the_pixels_and_only_the_hole_is_taken() -> None:
@@ -152,8 +154,8 @@ def test_one_crop_without_a_finite_answer_does_not_spoil_the_others() -> None:
     stage.process(frame)
     assert stage.context.counts["nan_fallback"] == 1
     assert (frame.clean[35, 35] == 7).all()
-    telea, other = ready(model="telea"), with_hole((20, 20, 30, 30), (140, 260, 30, 30))
-    telea.process(other)
+    other = with_hole((140, 260, 30, 30))
+    ready(model="push-pull").process(other)
     assert np.array_equal(frame.clean[120:], other.clean[120:])
 
 
@@ -168,14 +170,13 @@ def test_towards_the_real_picture_there_is_a_seam_and_towards_the_plate_there_is
     assert frame.clean[70, 66:74, 1].tolist() == [0, 0, 0, 0, 255, 255, 255, 255]
 
 
-def test_telea_takes_over_where_an_answer_is_not_finite(tmp_path: Path) -> None:
+def test_push_pull_takes_over_where_an_answer_is_not_finite(tmp_path: Path) -> None:
     stage = ready(model="lama", weights=script(Broken(), tmp_path / "broken.pt"))
     frame = with_hole((40, 40, 60, 50))
     stage.process(frame)
     assert stage.context.counts["nan_fallback"] == 1
-    telea = ready(model="telea")
     other = with_hole((40, 40, 60, 50))
-    telea.process(other)
+    ready(model="push-pull").process(other)
     assert np.array_equal(frame.clean, other.clean)
 
 
@@ -196,15 +197,15 @@ def test_auto_takes_lama_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert frame.clean[45:95, 45:88].std(axis=(0, 1)).max() < 0.01  # one mean colour
 
 
-def test_auto_without_lama_says_once_that_it_is_telea() -> None:
+def test_auto_without_lama_says_once_that_it_is_push_pull() -> None:
     stage = ready()
-    assert [facts["name"] for facts in stage.context.models] == ["telea"]
+    assert [facts["name"] for facts in stage.context.models] == ["push-pull"]
     assert len(stage.context.notes) == 1
-    assert "telea" in stage.context.notes[0]
+    assert "inpainting with push-pull" in stage.context.notes[0]
     assert "next: `cleanplate models fetch big-lama`" in stage.context.notes[0]
 
 
-def test_auto_says_why_it_is_telea(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_auto_says_why_it_is_push_pull(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "cache" / "models").mkdir(parents=True)
     (tmp_path / "cache" / "models" / "big-lama.pt").write_bytes(b"cut short")
     assert "damaged, cut short, or another file" in ready().context.notes[0]
@@ -232,6 +233,186 @@ def test_weights_that_are_not_there_are_an_error_even_for_auto(model: str) -> No
 def test_an_unknown_model_is_answered_with_close_matches() -> None:
     with pytest.raises(SetupError, match="did you mean 'telea'"):
         ready(model="tela")
+
+
+# What is counted
+
+
+def test_frames_and_crops_are_counted_so_that_calls_per_frame_can_be_told() -> None:
+    stage = ready(model="telea")
+    for boxes in ([], [(20, 20, 30, 30), (140, 260, 30, 30)], [(40, 40, 1, SPECK - 1)]):
+        frame = with_hole(*boxes)
+        stage.process(frame)
+        assert frame.level == 0
+    assert stage.context.counts == {"inpainted": 2, "inpainted_crops": 2}
+
+
+# A live stream
+
+
+class Clock:
+    """Stands still but for what it is told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Slow(Painter):
+    """Takes its time, by a clock of its own: 4 us a pixel."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def cost(self, height: int, width: int) -> float:
+        return 4e-6 * height * width
+
+    def inpaint(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        self._clock.now += self.cost(*hole.shape)
+        return super().inpaint(image, hole)
+
+
+LIVE = SPEC.model_copy(update={"live": True, "rate": 25})
+HOLE = (40, 40, 60, 50)  # 156 x 138 pixels with its context: 86 ms
+
+
+def stream(frames: int, spec: FrameSpec = LIVE, idle: float = 0.0, **fields: object) -> tuple[Inpainting, list[Frame]]:
+    """So many frames with a hole, each `idle` seconds after the one before is done."""
+    stage, clock = Inpainting(**fields), Clock()
+    stage._clock = clock
+    stage.setup(spec)
+    if stage._ladder is not None:
+        stage._inpainter = Slow(clock)
+        stage._ladder = Ladder()
+    done = []
+    for _ in range(frames):
+        frame = with_hole(HOLE)
+        stage.process(frame)
+        clock.now += idle
+        done.append(frame)
+    return stage, done
+
+
+def test_a_frame_that_would_be_late_is_filled_at_the_best_level_that_is_in_time() -> None:
+    stage, (frame,) = stream(1)
+    assert frame.level == Level.SMALL  # 22 ms of the 40 ms between two frames
+    assert stage.context.counts == {"inpainted": 1, "inpainted_crops": 1, "level: small": 1}
+    assert (frame.clean[60, 60] == (0, 255, 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("deadline", "level"), [(200, Level.MODEL), (30, Level.SMALL), (5, Level.PLATE), (0.5, Level.SOLID)]
+)
+def test_a_deadline_of_one_s_own_is_kept(deadline: float, level: Level) -> None:
+    _, frames = stream(4, deadline_ms=deadline)
+    assert [frame.level for frame in frames] == [level] * 4
+
+
+@pytest.mark.parametrize("level", [Level.PLATE, Level.TELEA, Level.SOLID])
+def test_at_every_level_the_hole_is_filled_and_nothing_else_touched(level: Level) -> None:
+    stage, frame = ready(), with_hole(HOLE, (150, 280, 30, 30))
+    frame.filled.flags.writeable = True
+    frame.filled[frame.rest > 0] = (255, 0, 255)  # the person
+    crops = find_crops(frame.rest, stage.margin, stage._price)
+    np.copyto(frame.clean, frame.filled)
+    stage._fill(frame, crops, level)
+    outside = frame.rest == 0
+    assert np.array_equal(frame.clean[outside], frame.filled[outside])
+    assert not (frame.clean[45:95, 45:85] == (255, 0, 255)).all(axis=2).any()
+    if level is Level.SOLID:
+        assert len(np.unique(frame.clean[44:96, 44:86].reshape(-1, 3), axis=0)) == 1
+    else:
+        assert len(np.unique(frame.clean[44:96, 44:86].reshape(-1, 3), axis=0)) > 100
+
+
+def test_a_worker_that_waits_between_frames_has_time_for_the_model_and_takes_it_after_a_while() -> None:
+    """Because others share the work: 25 frames/s come, but to this worker only five."""
+    _, frames = stream(2 * CLIMB, idle=0.15)
+    levels = [frame.level for frame in frames]
+    assert levels[0] == Level.SMALL
+    assert levels[-1] == Level.MODEL
+    assert levels == sorted(levels, reverse=True)
+
+
+def test_a_file_is_always_filled_at_its_best() -> None:
+    stage, frames = stream(3, spec=SPEC, deadline_ms=0.001)
+    assert [frame.level for frame in frames] == [Level.MODEL] * 3
+    assert not [what for what in stage.context.counts if what.startswith("level")]
+
+
+def test_the_deadline_is_changed_between_two_frames() -> None:
+    assert {"deadline_ms", "grain"} <= set(Inpainting.live_fields())
+    for wrong in (0, -1, "soon", 1e9):
+        with pytest.raises(ValueError, match="deadline_ms"):
+            Inpainting(deadline_ms=wrong)
+
+
+def test_methods_without_a_network_have_no_levels_that_are_no_quicker() -> None:
+    for model, levels in (("push-pull", {0, 4}), ("telea", {0, 2, 4})):
+        stage = Inpainting(model=model)
+        stage.setup(LIVE)
+        assert set(stage._levels()) == levels
+
+
+# What meets the picture
+
+
+class Darker(Painter):
+    """Knows what is there, but for the light."""
+
+    def __init__(self, truth: np.ndarray, by: int) -> None:
+        super().__init__()
+        self.truth, self.by = truth, by
+
+    def window(self, height: int, width: int) -> tuple[int, int]:
+        return SPEC.height, SPEC.width
+
+    def inpaint(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        return np.clip(self.truth.astype(int) - self.by, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("by", "left"), [(0, 0), (8, 1), (-8, 1), (60, 60)])
+def test_an_answer_in_another_light_is_matched_to_the_rim_but_not_one_of_another_thing(by: int, left: float) -> None:
+    stage, frame = ready(), with_hole(HOLE)
+    truth = np.clip(scenery(SPEC.height, SPEC.width, smooth=12.0), 70, 190)
+    frame.filled.flags.writeable = True
+    np.copyto(frame.filled, truth)
+    stage._inpainter = Darker(truth, by)
+    stage.process(frame)
+    error = np.abs(frame.clean.astype(int) - truth)[45:95, 45:85].mean()
+    assert error == pytest.approx(left, abs=1)
+
+
+def test_grain_is_added_where_it_is_wanted_and_lies_still() -> None:
+    smooth = np.full((SPEC.height, SPEC.width, 3), 120, np.uint8)
+    spread = {}
+    for grain in (False, True):
+        stage = ready(grain=grain)
+        stage._inpainter = Darker(smooth, 0)
+        frames = []
+        for seed in (1, 2):
+            frame = with_hole(HOLE)
+            frame.filled.flags.writeable = True
+            np.copyto(frame.filled, noisy(smooth, seed, 4.0))
+            stage.process(frame)
+            frames.append(frame)
+        inner = [frame.clean[45:95, 45:85].astype(int) for frame in frames]
+        spread[grain] = inner[0].std()
+        assert np.abs(inner[0] - inner[1]).max() <= 2, "it does not boil"
+    assert spread[False] < 0.5
+    assert spread[True] == pytest.approx(4.0, abs=0.8)
+
+
+def test_a_quiet_picture_gets_no_grain() -> None:
+    stage, frame = ready(grain=True), with_hole(HOLE)
+    frame.filled.flags.writeable = True
+    frame.filled[:] = np.arange(SPEC.width, dtype=np.uint8)[None, :, None] // 2
+    stage._inpainter = Darker(frame.filled.copy(), 0)
+    stage.process(frame)
+    assert np.array_equal(frame.clean, frame.filled)
 
 
 def test_a_frame_that_is_all_hole_is_filled() -> None:

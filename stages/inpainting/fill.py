@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Literal
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -11,26 +12,44 @@ from pydantic import Field, PrivateAttr
 
 from models.base import Inpainter, ModelError
 from models.canvas import scaled
+from models.pinned import Pins
 from models.registry import load_inpainter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import Transform, live
 from stages.box import Box
-from stages.inpainting.holes import find_crops, widened
+from stages.inpainting.grain import Grain
+from stages.inpainting.holes import Crop, find_crops, widened
+from stages.inpainting.ladder import Ladder, Level
+from stages.inpainting.pace import Pace
+from stages.inpainting.rim import match_rim
+from stages.inpainting.seam import WIDTH as SEAM
 from stages.inpainting.seam import Seam
 
 SPECK = 64  # pixels: a smaller hole is not worth a network
+SMALL = 0.5  # of the size, at the level of that name
+SMOOTH = "push-pull"  # what fills where no network does
+# Seconds for each pixel, on one core: of the frame whatever its holes; of crops at the levels without a network; and of
+# a network that does not say what it costs.
+FRAME_S, PIXEL_S, NETWORK_S = 2e-9, {Level.PLATE: 2e-8, Level.TELEA: 3e-8, Level.SOLID: 4e-9}, 2e-6
+
+Work = list[Crop]
 
 
 class Inpainting(Transform):
-    """Fills what is left of the holes, each frame by itself, from crops around them."""
+    """Fills what is left of the holes, each frame by itself, from crops around them.
+
+    A frame of a live stream that would come too late is filled less well (see ladder.py), and `level` says how well; a
+    file is always filled as well as can be."""
 
     reads: ClassVar[tuple[str, ...]] = ("filled", "rest", "mask")
-    writes: ClassVar[tuple[str, ...]] = ("clean",)
+    writes: ClassVar[tuple[str, ...]] = ("clean", "level")
     heavy: ClassVar[bool] = True
     deadline: ClassVar[float] = 10.0
 
-    model: str = Field(default="auto", description="auto, lama, telea; auto is lama where its weights are")
+    model: str = Field(
+        default="auto", description="auto, lama, push-pull, telea; auto is lama where its weights are, else push-pull"
+    )
     weights: str | None = Field(default=None, description="a weights file of one's own")
     margin: int = live(default=48, ge=4, le=512, description="pixels of picture around a hole that the model sees")
     scale: float = live(
@@ -38,10 +57,20 @@ class Inpainting(Transform):
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
     precision: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="auto is float32")
+    deadline_ms: Literal["auto"] | Annotated[float, Field(gt=0, le=60000)] = live(
+        default="auto", description="time for each frame of a live stream; auto: so much that it keeps up"
+    )
+    grain: bool = live(default=False, description="add the noise of the surroundings to what is invented")
 
     _inpainter: Inpainter = PrivateAttr()
     _fallback: Inpainter = PrivateAttr()
+    _last: Inpainter = PrivateAttr()
     _seam: Seam = PrivateAttr()
+    _grain: Grain = PrivateAttr(default_factory=Grain)
+    _pins: Pins = PrivateAttr()
+    _ladder: Ladder | None = PrivateAttr(default=None)
+    _pace: Pace = PrivateAttr()
+    _clock: Callable[[], float] = PrivateAttr(default=time.monotonic)
 
     def weights_needed(self) -> list[str]:
         """What is fetched before a run; `auto` is content with what is here."""
@@ -49,61 +78,163 @@ class Inpainting(Transform):
 
     def setup(self, spec: FrameSpec) -> None:
         """Load and warm up the model. Raises SetupError."""
-        self._fallback = load_inpainter("telea")
+        self._fallback, self._last = load_inpainter(SMOOTH), load_inpainter("telea")
         self._inpainter = self._load()
         self._seam = Seam(spec.height, spec.width)
+        self._pins = Pins(self._inpainter.info.device)
         self.context.model(**self._inpainter.info.facts())
         self.context.warmed(self._inpainter.warm_up())
+        if spec.live:
+            self._ladder, self._pace = Ladder(self._levels()), Pace(1 / float(spec.rate))
 
     def process(self, frame: Frame) -> None:
-        """Write `clean`: `filled`, with the pixels of `rest` invented."""
+        """Write `clean`: `filled`, with the pixels of `rest` invented; and `level`: how well."""
+        begun = self._clock()
+        for name in ("filled", "rest"):
+            self._pins.pin(frame.planes[name])
         np.copyto(frame.clean, frame.filled)
-        for box, invented in self._invent(frame):
-            cv2.copyTo(invented, box.of(frame.rest), box.of(frame.clean))
-            self._blend(frame, box)
-            self.context.progress()
+        crops = find_crops(frame.rest, self.margin, self._price)
+        if self._ladder is None:
+            self._fill(frame, crops, Level.MODEL)
+        else:
+            self._keep_up(self._ladder, frame, crops, begun)
 
-    def _blend(self, frame: Frame, box: Box) -> None:
-        self._seam.blend(box.of(frame.clean), box.of(frame.filled), box.of(frame.mask), box.of(frame.rest))
+    def close(self) -> None:
+        """Let go of the ring's memory."""
+        if hasattr(self, "_pins"):
+            self._pins.close()
 
-    def _invent(self, frame: Frame) -> Iterator[tuple[Box, Image]]:
-        """Boxes that hold all of the rest and do not overlap, each with a picture for it."""
-        large: list[Box] = []
-        for box in find_crops(frame.rest, self.margin):
-            if cv2.countNonZero(box.of(frame.rest)) < SPECK:
-                yield box, self._fallback.inpaint(*_crop(frame, box))
+    # A live stream
+
+    def _keep_up(self, ladder: Ladder, frame: Frame, crops: Work, begun: float) -> None:
+        budget = self._pace.begin(begun)
+        if self.deadline_ms != "auto":
+            budget = self.deadline_ms / 1000
+        costs = {level: self._estimate(level, frame.rest, crops) for level in Level}
+        level = ladder.choose(budget, costs)
+        self._fill(frame, crops, level)
+        ended = self._clock()
+        self._pace.end(ended)
+        if crops:
+            ladder.learn(costs[level], ended - begun)
+
+    def _levels(self) -> list[Level]:
+        """Those that make sense: what needs no network is not made quicker by another such method."""
+        if self._is_network:
+            return list(Level)
+        quicker = [] if self._inpainter is self._fallback else [Level.PLATE]
+        return [Level.MODEL, *quicker, Level.SOLID]
+
+    def _estimate(self, level: Level, rest: Image, crops: Work) -> float:
+        """Seconds on an idle machine."""
+        seconds = FRAME_S * rest.size
+        for crop in crops:
+            height, width = _size(crop.window)
+            if level in PIXEL_S:
+                seconds += PIXEL_S[level] * height * width
             else:
-                large.append(box)
+                shrunk = self._scale(level)
+                seconds += self._price(round(height * shrunk), round(width * shrunk))
+        return seconds
+
+    def _price(self, height: int, width: int) -> float:
+        """What the model takes for a crop, in seconds."""
+        cost = getattr(self._inpainter, "cost", None)
+        return float(cost(max(1, height), max(1, width))) if cost else NETWORK_S * height * width
+
+    @property
+    def _is_network(self) -> bool:
+        return self._inpainter.info.name not in (self._fallback.info.name, self._last.info.name)
+
+    # A frame
+
+    def _fill(self, frame: Frame, crops: Work, level: Level) -> None:
+        frame.planes["level"][0] = level if crops else Level.MODEL
+        for box, invented in self._invent(frame, crops, level):
+            cv2.copyTo(invented, box.of(frame.rest), box.of(frame.clean))
+            self._soften(frame, box)
+            self.context.progress()
+        if crops:
+            self.context.count("inpainted")
+            if level:
+                self.context.count(f"level: {level.word}")
+
+    def _soften(self, frame: Frame, box: Box) -> None:
+        """Blend what was put into this box into the picture around it; whatever else is near is another box's."""
+        area = box.grown(SEAM + 1, *frame.rest.shape)
+        where = np.zeros(_size(area), np.uint8)
+        _inside(box, area).of(where)[:] = box.of(frame.rest)
+        self._seam.blend(area.of(frame.clean), area.of(frame.filled), area.of(frame.mask), where)
+
+    def _invent(self, frame: Frame, crops: Work, level: Level) -> Iterator[tuple[Box, Image]]:
+        """The boxes of the holes, which do not overlap, each with a picture for it."""
+        large: list[Crop] = []
+        for crop in crops:
+            if level in PIXEL_S or cv2.countNonZero(crop.hole.of(frame.rest)) < SPECK:
+                yield crop.hole, self._smoothly(frame, crop, level)
+            else:
+                large.append(crop)
+        if large:
+            yield from self._by_model(frame, large, self._scale(level))
+
+    def _by_model(self, frame: Frame, crops: Work, scale: float) -> Iterator[tuple[Box, Image]]:
+        self.context.count("inpainted_crops", len(crops))
         # A window may show a neighbour's hole: it is a hole there too, and only what is in the box is taken.
-        windows = [self._window(box, *frame.rest.shape) for box in large]
-        fits = [scaled(window.y1 - window.y0, window.x1 - window.x0, self.scale) for window in windows]
-        crops = [fit.lay(*_crop(frame, window)) for fit, window in zip(fits, windows, strict=True)]
-        for at, picture in self._inpainter.inpaint_many(crops):
-            box, window = large[at], windows[at]
+        windows = [self._window(crop.window, scale, *frame.rest.shape) for crop in crops]
+        fits = [scaled(*_size(window), scale) for window in windows]
+        pairs = [_cut(frame, window) for window in windows]
+        work = [fit.lay(*pair) for fit, pair in zip(fits, pairs, strict=True)]
+        for at, picture in self._inpainter.inpaint_many(work):
+            crop, window = crops[at], windows[at]
             if picture is None:
                 self.context.count("nan_fallback")
-                yield box, self._fallback.inpaint(*_crop(frame, box))
+                yield crop.hole, self._smoothly(frame, crop, Level.PLATE)
             else:
-                yield box, np.ascontiguousarray(_inside(box, window).of(fits[at].take(picture)))
+                yield crop.hole, self._finished(fits[at].take(picture), *pairs[at], crop.hole, window)
 
-    def _window(self, box: Box, height: int, width: int) -> Box:
-        """What the model is shown of the picture for a box: more, where that costs nothing."""
-        if self.scale < 1:
-            return box
-        return widened(box, *self._inpainter.window(box.y1 - box.y0, box.x1 - box.x0), height, width)
+    def _finished(self, picture: Image, shown: Image, hole: Image, box: Box, window: Box) -> Image:
+        """The part of a model's answer to a window that lies in the box, fit for the picture around it."""
+        matched = match_rim(picture, shown, hole) if self._is_network else picture
+        if self.grain:
+            cv2.copyTo(shown, cv2.bitwise_not(hole), matched)
+            self._grain.add(matched, hole, window.x0, window.y0)
+        return np.ascontiguousarray(_inside(box, window).of(matched))
+
+    def _smoothly(self, frame: Frame, crop: Crop, level: Level) -> Image:
+        shown, hole = _cut(frame, crop.window)
+        if level is Level.SOLID:
+            colour = cv2.mean(shown, cv2.bitwise_not(hole))[:3]
+            return np.full((*_size(crop.hole), 3), np.rint(colour), np.uint8)
+        inpainter = self._last if level is Level.TELEA else self._fallback
+        return np.ascontiguousarray(_inside(crop.hole, crop.window).of(inpainter.inpaint(shown, hole)))
+
+    def _scale(self, level: Level) -> float:
+        return self.scale * SMALL if level is Level.SMALL else self.scale
+
+    def _window(self, window: Box, scale: float, height: int, width: int) -> Box:
+        """What the model is shown of the picture around a hole: more, where that costs nothing."""
+        if scale < 1:
+            return window
+        return widened(window, *self._inpainter.window(*_size(window)), height, width)
 
     def _load(self) -> Inpainter:
         name = "lama" if self.model == "auto" else self.model
+        if name == SMOOTH and not self.weights:
+            return self._fallback
         try:
             return load_inpainter(name, weights_file=self.weights, device=self.device, precision=self.precision)
         except ModelError as error:
             if self.model != "auto" or self.weights:
                 raise SetupError(str(error)) from error
-            self.context.note(f"inpainting with telea, a classical method ({error})")
+            self.context.note(f"inpainting with {SMOOTH}, a classical method ({error})")
             return self._fallback
 
 
-def _crop(frame: Frame, box: Box) -> tuple[Image, Image]:
+def _size(box: Box) -> tuple[int, int]:
+    return box.y1 - box.y0, box.x1 - box.x0
+
+
+def _cut(frame: Frame, box: Box) -> tuple[Image, Image]:
     return np.ascontiguousarray(box.of(frame.filled)), np.ascontiguousarray(box.of(frame.rest))
 
 
