@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ class Pins:
 
     def __init__(self, device: str) -> None:
         """`device`: where the network runs; for `cpu` there is nothing to do."""
+        self._device = device
         self._cudart = _cudart() if device.startswith("cuda") else None
         self._held: dict[int, int] = {}  # address -> bytes; 0: refused
 
@@ -41,7 +43,18 @@ class Pins:
         if not array.flags.c_contiguous:
             return False
         flags = PLAIN if array.flags.writeable else MAPPED_READ_ONLY
-        return int(self._cudart.cudaHostRegister(address, array.nbytes, flags)) == 0
+        done = int(self._cudart.cudaHostRegister(address, array.nbytes, flags)) == 0
+        if not done:
+            _forget_refusal(self._device)
+        return done
+
+
+def _forget_refusal(device: str) -> None:
+    """CUDA reports what it has refused once more, to whoever starts the next kernel."""
+    import torch
+
+    with suppress(RuntimeError):
+        torch.zeros(1, device=device)
 
 
 def _cudart() -> Any:
