@@ -19,6 +19,7 @@ from pipeline.masking import masked
 from pipeline.messages import as_unicode
 from pipeline.overrides import Overrides
 from pipeline.plan import NAME, BuiltStage, PipelineConfig, Plan, RestartPolicy, StageConfig
+from pipeline.reach import reaching
 from pipeline.reading import close_match, culprit, explain, read_yaml
 from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
 
@@ -54,7 +55,7 @@ def load_config(
     _check_names(label, config)
     built = tuple(_build(label, config, at, given, wanted, overrides) for at in range(len(config.stages)))
     _check_flow(label, built)
-    built = tuple(_with_extras(built))
+    built = tuple(reaching(label, config.delay, tuple(_with_extras(built))))
     source = built[0].stage
     live = isinstance(source, Source) and source.live
     on_full = config.on_full or ("drop_oldest" if live else "block")
@@ -173,10 +174,13 @@ def _with_extras(stages: Sequence[BuiltStage]) -> Iterator[BuiltStage]:
 
 
 def _slots(label: str, config: PipelineConfig, stages: Sequence[BuiltStage]) -> int:
-    """One frame in the hands of each worker, one more ready for it, and one to spare."""
-    least = sum(built.workers for built in stages) + 1
+    """One frame in the hands of each worker, one more ready for it, and one to spare; and those that are kept to be
+    seen beside others."""
+    seen = sum(built.lag + built.later for built in stages)
+    least = sum(built.workers for built in stages) + 1 + seen
     if config.slots is None:
-        return sum(max(built.credits, built.most_workers) for built in stages) + 2
+        return sum(max(built.credits, built.most_workers) for built in stages) + 2 + seen
     if config.slots < least:
-        raise ConfigError(f"{label}: slots = {config.slots}, but one for each worker and one more make {least}")
+        more = f", {seen} that stages see beside their own" if seen else ""
+        raise ConfigError(f"{label}: slots = {config.slots}, but one for each worker{more} and one more make {least}")
     return config.slots

@@ -82,6 +82,10 @@ class Fates:
             self.fates["dropped"] += 1
             self.dropped[self.posts[slot.dropped_at].rule.name] += 1
         del self.live[slot.index]
+        self._retire(number)
+
+    def _retire(self, number: int) -> None:
+        """Its frame has its fate."""
         self._release(number)
 
     def _release(self, number: int) -> None:

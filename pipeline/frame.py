@@ -128,7 +128,7 @@ class Frame:
 
     The planes are views of shared memory: those that the stage writes are writable, those that it reads are not.
     `before` and `after` are the stage's own lasting memory: read the one, leave the other complete.
-    `pool` is what it keeps once: see `Stage.pool`.
+    `pool` is what it keeps once: see `Stage.pool`. `finished` and `later` are other frames, to be read only: see Stage.
     """
 
     planes: Arrays
@@ -140,6 +140,8 @@ class Frame:
     before: Arrays = field(default_factory=dict)
     after: Arrays = field(default_factory=dict)
     pool: Arrays = field(default_factory=dict)
+    finished: Frame | None = None
+    later: tuple[Frame, ...] = ()
 
     @property
     def image(self) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -32,6 +33,8 @@ class _Step:
         self._lasting: Lasting = (_arrays(memory), _arrays(memory))
         self.frame.pool = _arrays(built.stage.pool(spec))
         self._turn = 0
+        self._recalled = [*reads, *writes, *built.recalled] if built.lag else []
+        self._finished: deque[Frame] = deque(maxlen=built.lag)
 
     def set_up(self, spec: FrameSpec) -> None:
         if isinstance(self.stage, Transform | Sink):
@@ -42,6 +45,7 @@ class _Step:
         frame = self.frame
         frame.before = {name: read_only(array) for name, array in self._lasting[self._turn].items()}
         frame.after = self._lasting[1 - self._turn]
+        frame.finished = self._finished[0] if self._finished and len(self._finished) == self._finished.maxlen else None
         begun = time.perf_counter()
         if isinstance(self.stage, Transform):
             self.stage.process(frame)
@@ -51,6 +55,12 @@ class _Step:
         self._turn = 1 - self._turn
         return seconds
 
+    def finish(self, planes: Arrays) -> None:
+        """All steps have done their frame: keep what this one will see of it."""
+        if self._recalled:
+            kept = {name: read_only(planes[name].copy()) for name in self._recalled}
+            self._finished.append(Frame(kept, self.frame.index, self.frame.pts, self.frame.duration))
+
 
 class Inline:
     """Everything behind the source of a plan, set up for frames of one size.
@@ -58,7 +68,8 @@ class Inline:
         with Inline.of("remove-people", width=1280, height=720) as steps:
             clean = steps.process(image).clean
 
-    An exception of a stage comes out as it is. Nothing is shared, nothing is restarted: that is what a run is for.
+    An exception of a stage comes out as it is. Nothing is shared, nothing is restarted: that is what a run is for. Each
+    picture is done at once, as if it were the last: `frame.later` is empty.
     """
 
     def __init__(self, stages: Sequence[BuiltStage], spec: FrameSpec) -> None:
@@ -112,6 +123,8 @@ class Inline:
             frame = step.frame
             frame.index, frame.pts, frame.duration = self._index, self._index if pts is None else pts, duration
             yield step.name, step.run()
+        for step in self._steps:
+            step.finish(self.planes)
         self._index += 1
 
     def facts(self) -> list[dict[str, str]]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Literal
 
-from pipeline.fates import Fates
+from pipeline.loans import Loans
 from pipeline.posts import GrantTo, Lease, StageRule, Verdict
 
 __all__ = ["GrantTo", "Lease", "Ledger", "StageRule", "Verdict"]
 
 
-class Ledger(Fates):
+class Ledger(Loans):
     """The one place that knows who owns what. `limit`: accept so many frames and no more."""
 
     def __init__(
@@ -29,11 +29,8 @@ class Ledger(Fates):
         max_tries: int = 3,
         limit: int | None = None,
     ) -> None:
-        super().__init__(stages, slots)
-        self.limit = limit
-        self.on_full = on_full
+        super().__init__(stages, slots, on_full=on_full, limit=limit)
         self.max_tries = max_tries
-        self.intake_open = True
         self.stale = 0
         self._post_of: dict[int, int] = {}
 
@@ -119,6 +116,8 @@ class Ledger(Fates):
     def grants(self, nearly_done: Container[int] = ()) -> list[GrantTo]:
         """Everything that can be granted now, and is from now on. `nearly_done`: workers that need their next frame."""
         given: list[GrantTo] = []
+        if self.kept:
+            self._sweep()
         for stage in range(len(self.posts) - 1, -1, -1):
             post = self.posts[stage]
             if post.holds or not post.workers or (stage and not post.ready):
@@ -127,7 +126,8 @@ class Ledger(Fates):
                 slot = self._next_free() if stage == 0 else self._next_ready(stage)
                 if slot is None:
                     break
-                given.append(self.slots[slot].grant(slot, stage, worker))
+                grant = self.slots[slot].grant(slot, stage, worker)
+                given.append(self._lend(grant) if post.borrows else grant)
                 post.workers[worker].append(self.slots[slot].leases[stage])
         return given
 
@@ -142,11 +142,6 @@ class Ledger(Fates):
             self._drop_everywhere(number)
 
     # What is true at every moment
-
-    @property
-    def full(self) -> bool:
-        """As many frames were accepted as were wanted."""
-        return self.limit is not None and self.accepted >= self.limit
 
     def held(self, worker: int) -> list[Lease]:
         """The leases of a worker, oldest first."""
@@ -164,6 +159,7 @@ class Ledger(Fates):
         return lease if known else None
 
     def _end(self, lease: Lease) -> None:
+        self._call_in(lease, again=False)
         del self.slots[lease.slot].leases[lease.stage]
         self.posts[lease.stage].workers[lease.worker].remove(lease)
 
@@ -174,14 +170,15 @@ class Ledger(Fates):
         if self.limit is not None and self.accepted + under_way >= self.limit:
             return None
         if not self.free and self.on_full == "drop_oldest":
-            for number in self._unheld()[:1]:
-                self._drop_everywhere(number)
+            self._make_room()
         return self.free.pop() if self.free else None
 
     def _next_ready(self, stage: int) -> int | None:
         post = self.posts[stage]
         chosen = self._in_order(stage) if post.rule.ordered else self._any(stage)
-        return None if chosen is None else post.take(chosen)
+        if chosen is None or (post.borrows and self._awaits(stage, chosen)):
+            return None
+        return post.take(chosen)
 
     def _any(self, stage: int) -> int | None:
         ready = self.posts[stage].ready
@@ -204,7 +201,7 @@ class Ledger(Fates):
             if chosen is not None:  # drop_oldest: a newer one is ready, with none missing between
                 self._drop(post.ready[chosen], stage)
             chosen = post.cursor
-            if self.on_full == "block":
+            if self.on_full == "block" or post.rule.later:
                 return chosen
             post.cursor += 1
 
@@ -234,6 +231,8 @@ class Ledger(Fates):
     def _pass_on(self, number: int, stage: int) -> None:
         slot, post = self.slots[number], self.posts[stage]
         slot.todo.discard(stage)
+        if post.recalled:
+            self._finished(number, stage)
         if not post.children:
             slot.shown = True
         elif not slot.blank:
@@ -251,6 +250,7 @@ class Ledger(Fates):
 
     def _give_back(self, lease: Lease, *, blame: bool) -> bool:
         slot, post = self.slots[lease.slot], self.posts[lease.stage]
+        self._call_in(lease, again=True)
         del slot.leases[lease.stage]
         if lease.stage == 0:
             self._release(lease.slot)
@@ -271,6 +271,7 @@ class Ledger(Fates):
     def _shut_in(self, lease: Lease) -> bool:
         """Keep the slot of a worker that does not die from everybody; whether its frame is a blank from now on."""
         lease.stuck = True
+        self._call_in(lease, again=False)
         slot, post = self.slots[lease.slot], self.posts[lease.stage]
         if lease.stage == 0:
             self._release(lease.slot)

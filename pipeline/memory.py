@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import Literal
 
 from pipeline.config import BuiltStage, Plan
 from pipeline.crew import Member
 from pipeline.frame import STANDARD_PLANES, FrameSpec, Plane
 from pipeline.messages import Mapping
 from pipeline.ring import FrameRing, Region, memory_region, plane_region, pool_region
+
+_Kind = Literal["read", "written", "recalled", "lasting"]
+_WRITABLE = ("written", "lasting")
 
 
 class SharedMemory:
@@ -33,10 +38,9 @@ class SharedMemory:
         mappings: list[Mapping] = []
         fds: list[int] = []
         try:
-            for name, writable, lasting in _claims(built):
-                region = self._ring.regions[name]
-                fds.append(self._ring.lend(name, writable=writable))
-                mappings.append(_mapping(region, writable=writable, lasting=lasting))
+            for name, kind in _claims(built):
+                fds.append(self._ring.lend(name, writable=kind in _WRITABLE))
+                mappings.append(_mapping(self._ring.regions[name], kind))
             if fds:
                 member.process.lifeline.send_fds(fds)
         except OSError:
@@ -66,14 +70,21 @@ def regions(plan: Plan, spec: FrameSpec) -> list[Region]:
     return [plane_region(plane, spec, plan.slots) for plane in planes.values()] + lasting
 
 
-def _claims(built: BuiltStage) -> list[tuple[str, bool, bool]]:
-    """(name, writable, lasting) of everything that a stage is lent."""
-    planes = [(name, False, False) for name in built.reads]
-    planes += [(name, True, False) for name in built.stage.writes]
-    return planes + [(f"{built.name}/{name}", True, True) for name in built.stage.lasting]
+def _claims(built: BuiltStage) -> Iterator[tuple[str, _Kind]]:
+    """All regions that a stage is lent."""
+    yield from ((name, "read") for name in built.reads)
+    yield from ((name, "written") for name in built.stage.writes)
+    yield from ((name, "recalled") for name in built.recalled)
+    yield from ((f"{built.name}/{name}", "lasting") for name in built.stage.lasting)
 
 
-def _mapping(region: Region, *, writable: bool, lasting: bool) -> Mapping:
-    dtype = region.dtype.str if region.dtype.names is None else "objects"  # in a form that JSON carries
-    name = region.name.rpartition("/")[2]
-    return Mapping(name=name, shape=region.shape, dtype=dtype, count=region.count, writable=writable, memory=lasting)
+def _mapping(region: Region, kind: _Kind) -> Mapping:
+    return Mapping(
+        name=region.name.rpartition("/")[2],
+        shape=region.shape,
+        dtype=region.dtype.str if region.dtype.names is None else "objects",  # in a form that JSON carries
+        count=region.count,
+        writable=kind in _WRITABLE,
+        memory=kind == "lasting",
+        recalled=kind == "recalled",
+    )

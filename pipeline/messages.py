@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pipeline.errors import ProtocolError
 from pipeline.frame import FrameSpec
 from pipeline.ledger import Verdict
+from pipeline.posts import Loan
 
 _VERDICTS = {int(verdict): verdict for verdict in Verdict}
 MAX_BYTES = 65536  # of one message; the sockets refuse more
@@ -23,8 +24,10 @@ Count = Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)]  # what any reader of J
 
 _GRANT = struct.Struct("<BBHIqqqBI")
 _COMMIT = struct.Struct("<BBHIqqq")
+_LOAN = struct.Struct("<HIqqq")
 _GRANT_KIND, _COMMIT_KIND = 1, 2
-_BLANK = 1
+_BLANK, _FINISHED = 1, 2
+MOST_LOANS = 65  # beside one frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Grant:
     """Sent by the supervisor: the worker may touch this slot until it commits. A Commit follows, or its death.
 
     `pts` and `duration` are in the stream's time base; `buffer` is the half of its lasting memory to read,
-    `stamp` what lies behind the planes of this frame (see tripwire.py).
+    `stamp` what lies behind the planes of this frame (see tripwire.py). `finished` and `later` may be read as long.
     """
 
     slot: int
@@ -43,12 +46,18 @@ class Grant:
     blank: bool = False
     buffer: int = 0
     stamp: int = 0
+    finished: Loan | None = None
+    later: tuple[Loan, ...] = ()
 
     def pack(self) -> bytes:
-        return _GRANT.pack(
-            _GRANT_KIND, _BLANK if self.blank else 0, self.slot, self.generation, self.index, self.pts, self.duration,
-            self.buffer, self.stamp,
-        )  # fmt: skip
+        flags = (_BLANK if self.blank else 0) | (_FINISHED if self.finished else 0)
+        packed = _GRANT.pack(
+            _GRANT_KIND, flags, self.slot, self.generation, self.index, self.pts, self.duration, self.buffer, self.stamp
+        )
+        loans = (self.finished, *self.later) if self.finished else self.later
+        return packed + b"".join(
+            _LOAN.pack(loan.slot, loan.stamp, loan.index, loan.pts, loan.duration) for loan in loans
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,8 @@ class Hello(Message):
 class Mapping(Message):
     """One memory file among the descriptors that come over the lifeline, in this order.
 
-    `memory`: the lasting memory of a stage; with a `count` of 2 it is swapped by commits, with 1 it is kept once."""
+    `memory`: the lasting memory of a stage; with a `count` of 2 it is swapped by commits, with 1 it is kept once.
+    `recalled`: a plane that the stage sees of finished frames only."""
 
     name: str
     shape: tuple[int, ...]
@@ -96,6 +106,7 @@ class Mapping(Message):
     count: int
     writable: bool
     memory: bool = False
+    recalled: bool = False
 
 
 class Start(Message):
@@ -226,9 +237,20 @@ def unpack(data: bytes) -> Anything:
             _, verdict, slot, generation, pts, duration, busy_ns = _COMMIT.unpack(data)
             return Commit(slot, generation, _VERDICTS[verdict], pts, duration, busy_ns)
         if data[:1] == b"\x01":
-            _, flags, slot, generation, index, pts, duration, buffer, stamp = _GRANT.unpack(data)
-            return Grant(slot, generation, index, pts, duration, bool(flags & _BLANK), buffer, stamp)
+            return _grant(data)
         message: Message = _ANY.validate_json(data)
     except (struct.error, KeyError, ValueError, ValidationError) as error:
         raise ProtocolError(f"not a message: {data[:80]!r} ({type(error).__name__})") from error
     return message
+
+
+def _grant(data: bytes) -> Grant:
+    """Raises struct.error, ValueError."""
+    _, flags, slot, generation, index, pts, duration, buffer, stamp = _GRANT.unpack_from(data)
+    loans = tuple(Loan(*fields) for fields in _LOAN.iter_unpack(data[_GRANT.size :]))
+    finished = bool(flags & _FINISHED)
+    if not finished <= len(loans) <= MOST_LOANS:
+        raise ValueError(f"{len(loans)} loans")
+    first = loans[0] if finished else None
+    blank = bool(flags & _BLANK)
+    return Grant(slot, generation, index, pts, duration, blank, buffer, stamp, first, loans[finished:])

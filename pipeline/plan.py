@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from pipeline.posts import StageRule
 from pipeline.stage import Stage
 
 OnError = Literal["blank", "stop"]
@@ -82,6 +83,9 @@ class PipelineConfig(_Strict):
     max_tries: int = Field(default=3, ge=1, strict=True, description="deaths over one frame until it goes out blank")
     on_error: OnError = Field(default="blank", description="what becomes of a frame whose stage raised")
     gpu: GpuConfig = GpuConfig()
+    delay: int = Field(
+        default=0, ge=0, le=64, strict=True, description="frames that may be waited for by stages that look ahead"
+    )
 
 
 @dataclass(frozen=True)
@@ -96,11 +100,23 @@ class BuiltStage:
     after: str | None
     on_error: OnError
     extra: tuple[str, ...] = ()  # planes that it reads because they are there
+    recalls_from: str | None = None  # the stage below that finishes the frames which it recalls
+    later: int = 0  # frames that it sees beyond its own
 
     @property
     def reads(self) -> tuple[str, ...]:
         """All the planes that it is lent to read."""
         return self.stage.reads + self.extra
+
+    @property
+    def recalled(self) -> tuple[str, ...]:
+        """The planes of finished frames that it is lent beside its own."""
+        return self.stage.recalls if self.recalls_from else ()
+
+    @property
+    def lag(self) -> int:
+        """How many frames before its own the finished one is that it sees; 0: it sees none."""
+        return int(getattr(self.stage, "lag", 1)) if self.recalls_from else 0
 
     @property
     def credits(self) -> int:
@@ -134,6 +150,17 @@ class Plan:
     def outputs(self) -> list[str]:
         """Where its sinks put their results."""
         return [str(built.options["output"]) for built in self.stages if built.options.get("output")]
+
+    @property
+    def rules(self) -> list[StageRule]:
+        """What the ledger must know of each stage."""
+        return [
+            StageRule(
+                built.name, built.after, built.stage.stateful, self.credits(built), self.ahead(built),
+                built.recalls_from, built.lag, built.later,
+            )
+            for built in self.stages
+        ]  # fmt: skip
 
     def ahead(self, stage: BuiltStage) -> bool:
         """Whether a worker that is nearly done may be granted its next frame: not a source, whose end depends on its

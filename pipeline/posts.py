@@ -21,13 +21,30 @@ class Verdict(IntEnum):
 @dataclass(frozen=True)
 class StageRule:
     """What the ledger must know of a stage. `credits`: how many frames a worker may have granted at a time; `ahead`:
-    also one of several workers, or of one credit, may be granted its next frame when it is nearly done."""
+    also one of several workers, or of one credit, may be granted its next frame when it is nearly done.
+
+    Only ordered stages see other frames: `later` of those that follow, and with `recalls_from` the frame `lag` before
+    its own as that stage, one below, has left it."""
 
     name: str
     after: str | None = None
     ordered: bool = False
     credits: int = 1
     ahead: bool = False
+    recalls_from: str | None = None
+    lag: int = 0
+    later: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Another frame than the granted one, which its worker may read as long as it holds that."""
+
+    slot: int
+    stamp: int
+    index: int
+    pts: int
+    duration: int
 
 
 @dataclass(slots=True)
@@ -38,6 +55,8 @@ class Lease:
     generation: int
     alone: bool = False  # nothing is granted beside it
     stuck: bool = False  # its holder was killed and does not die
+    finished: Loan | None = None
+    later: tuple[Loan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,8 @@ class GrantTo:
     duration: int
     blank: bool
     stamp: int  # what lies behind the planes of this frame: see tripwire.py
+    finished: Loan | None = None
+    later: tuple[Loan, ...] = ()
 
 
 @dataclass(slots=True)
@@ -68,11 +89,16 @@ class Slot:
     dropped_at: int = -1
     todo: set[int] = field(default_factory=set)
     leases: dict[int, Lease] = field(default_factory=dict)  # by stage
+    finished: set[int] = field(default_factory=set)  # stages that have left it as another one recalls it
 
     @property
     def held(self) -> bool:
         """Whether somebody holds it who will let go."""
         return any(not lease.stuck for lease in self.leases.values())
+
+    def loan(self, number: int) -> Loan:
+        """Its frame, to be read by who holds another one."""
+        return Loan(number, self.stamp, self.index, self.pts, self.duration)
 
     def grant(self, number: int, stage: int, worker: int) -> GrantTo:
         """A lease of this slot, of the given number, to a worker."""
@@ -97,6 +123,8 @@ class Post:
     commits: int = 0
     leaving: set[int] = field(default_factory=set)  # workers that are granted nothing more
     holds: int = 0  # reasons for which nothing is granted at all
+    borrows: bool = False  # it sees other frames beside its own
+    recalled: bool = False  # another stage sees what this one has made
 
     def idle(self, nearly_done: Container[int] = ()) -> int | None:
         """The worker with the fewest leases, if it may have one more. Only one that works alone is granted long ahead:

@@ -57,6 +57,12 @@ class Stage(BaseModel):
     """A stage is its configuration: the fields are the YAML keys, underscored attributes are made in `setup()`.
 
     Importing a stage must be cheap: heavy libraries load in `setup()`.
+
+    A stateful transform may see other frames beside its own. With `recalls`, planes that a later stage writes, it gets
+    `frame.finished`: the frame `lag` before this one (its field or attribute, 1 where it has none; not live) with what
+    it reads, writes and recalls; None where there is none. Where frames drop it is the newest one that it has not had.
+    With `looks_ahead` it gets `frame.later`: as many of the frames that follow as the pipeline's `delay` says, with
+    what it reads; fewer only at the end of the stream. All of them are read only, and gone when `process()` returns.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,6 +71,8 @@ class Stage(BaseModel):
     may_read: ClassVar[tuple[str, ...]] = ()  # the same, where a stage before it writes them
     writes: ClassVar[tuple[str, ...]] = ()
     planes: ClassVar[Mapping[str, Plane]] = {}  # planes of one's own, beside the standard ones
+    recalls: ClassVar[tuple[str, ...]] = ()  # planes of finished frames
+    looks_ahead: ClassVar[bool] = False
     stateful: ClassVar[bool] = False  # frames come in order, to one worker
     heavy: ClassVar[bool] = False  # holds a model: gets the cores, and time to load
     deadline: ClassVar[float] = 2.0  # seconds without progress after which it is taken for hung

@@ -18,7 +18,7 @@ from pipeline.config import Plan
 from pipeline.control import ControlServer
 from pipeline.crew import Crew, Member
 from pipeline.errors import CleanplateError, ProtocolError
-from pipeline.ledger import Ledger, StageRule
+from pipeline.ledger import Ledger
 from pipeline.messages import (
     Anything,
     Changed,
@@ -65,8 +65,7 @@ class Supervisor:
         self.plan = plan
         self._facts = dict(facts or {})
         self._began, self._began_cpu = time.monotonic(), time.process_time()
-        rules = [StageRule(s.name, s.after, s.stage.stateful, plan.credits(s), plan.ahead(s)) for s in plan.stages]
-        self.ledger = Ledger(rules, plan.slots, on_full=plan.on_full, max_tries=plan.config.max_tries, limit=limit)
+        self.ledger = Ledger(plan.rules, plan.slots, on_full=plan.on_full, max_tries=plan.config.max_tries, limit=limit)
         self.books = Books(plan, log)
         self.phase = Phase.STARTING
         self.failure: tuple[int, str] | None = None

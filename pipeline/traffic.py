@@ -56,7 +56,8 @@ class Traffic:
                 self._foresight.began(given.worker, given.stage, now)
             buffer = self._flips[given.stage]
             frame = given.index, given.pts, given.duration, given.blank
-            self.send(member, Grant(given.slot, given.generation, *frame, buffer, given.stamp))
+            beside = given.finished, given.later
+            self.send(member, Grant(given.slot, given.generation, *frame, buffer, given.stamp, *beside))
 
     def patience(self, longest: float) -> float:
         """Seconds until something can be granted without any message; `longest` at most."""

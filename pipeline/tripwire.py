@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.errors import RunError
 from pipeline.messages import Grant
+from pipeline.posts import Loan
 
 _STAMP = struct.Struct("<IIII")
 _MAGIC = 0x50434C43  # "CLCP"
@@ -24,11 +25,13 @@ class TripwireError(RunError):
 
 
 class Tripwire:
-    """The stamps that one worker reads, and those that it writes; by plane, then by slot."""
+    """The stamps that one worker reads, those that it writes, and those that it sees of finished frames; by plane, then
+    by slot."""
 
-    def __init__(self, read: Margins, written: Margins) -> None:
+    def __init__(self, read: Margins, written: Margins, recalled: Margins | None = None) -> None:
         self._read = [(name, list(margins)) for name, margins in read.items()]
         self._written = list(written.values())
+        self._finished = [*self._read, *((name, list(at)) for name, at in {**written, **(recalled or {})}.items())]
 
     def begin(self, grant: Grant) -> None:
         """Before the work on a frame. Raises TripwireError."""
@@ -37,18 +40,26 @@ class Tripwire:
             _STAMP.pack_into(margins[grant.slot], 0, _MAGIC, _UNDER_WAY, 0, 0)
 
     def check(self, grant: Grant) -> None:
-        """Raises TripwireError where something that is read is not this frame's."""
-        for name, margins in self._read:
-            magic, slot, stamp, _ = _STAMP.unpack_from(margins[grant.slot])
-            if magic != _MAGIC or slot != grant.slot or stamp != grant.stamp:
-                found = "being written" if slot == _UNDER_WAY else f"that of {slot}/{stamp}"
-                raise TripwireError(
-                    f"the plane {name!r} of frame {grant.index} is not its own: slot {grant.slot}/{grant.stamp} "
-                    f"is {found}; please report this"
-                )
+        """Raises TripwireError where something that is read is not this frame's, or that of one beside it."""
+        _check(self._read, grant)
+        for loan in grant.later:
+            _check(self._read, loan)
+        if grant.finished:
+            _check(self._finished, grant.finished)
 
     def end(self, grant: Grant) -> None:
         """After it: what was read is still the same, and what was written is whole. Raises TripwireError."""
         self.check(grant)
         for margins in self._written:
             _STAMP.pack_into(margins[grant.slot], 0, _MAGIC, grant.slot, grant.stamp, 0)
+
+
+def _check(planes: Sequence[tuple[str, Sequence[memoryview]]], frame: Grant | Loan) -> None:
+    for name, margins in planes:
+        magic, slot, stamp, _ = _STAMP.unpack_from(margins[frame.slot])
+        if magic != _MAGIC or slot != frame.slot or stamp != frame.stamp:
+            found = "being written" if slot == _UNDER_WAY else f"that of {slot}/{stamp}"
+            raise TripwireError(
+                f"the plane {name!r} of frame {frame.index} is not its own: slot {frame.slot}/{frame.stamp} "
+                f"is {found}; please report this"
+            )

@@ -128,8 +128,8 @@ class Watch:
         missed = state not in OVER
         if missed and (not self._ledger.posts[member.stage].children or built.stage.lasting):
             self._fail(4, f"{what}; it may still write what no other worker can do without")
-        elif 2 * self._ledger.shut > len(self._ledger.slots):
-            self._fail(4, f"{what}; more than half of the ring is held by such workers")
+        elif self._ledger.starved:
+            self._fail(4, f"{what}; more than half of the ring is held by such workers, or all that is not lent")
         elif missed:
             self._books.say(f"{what}; what it holds is set aside, and its frames go out blank")
             self._replace(member, now, "does not die")
