@@ -49,7 +49,9 @@ def steps_aside(stage: Stage) -> Scenario:
         room, walker = _room(stage), stage.walker()
         for index in range(stage.count):
             gone = max(0, index - leaves)
-            figure = walker.at(stage.width * (0.42 + 0.022 * gone), stage.feet, stride(index) if gone else 0.4)
+            figure = walker.at(
+                stage.width * (0.42 + 0.95 * gone / (stage.count - leaves)), stage.feet, stride(index) if gone else 0.4
+            )
             yield walking(room, figure)
 
     return film("steps-aside", says, shots())

@@ -33,14 +33,14 @@ def page() -> str:
 
 
 def kept() -> dict[str, dict[str, Any]]:
-    """The results that are there, by name."""
-    return {path.stem: load(path) for path in sorted(FOLDER.glob("*.json"))}
+    """The results that are there, by name, but for those that another page shows."""
+    found = {path.stem: load(path) for path in sorted(FOLDER.glob("*.json"))}
+    return {name: content for name, content in found.items() if content["question"] in MAKERS}
 
 
 def section(content: dict[str, Any], name: str = "") -> Iterator[str]:
     """One result as Markdown."""
-    makers = {"pipeline": _pipeline, "transport": _transport, "memory": _memory, "recovery": _recovery}
-    yield from makers[content["question"]](name, content)
+    yield from MAKERS[content["question"]](name, content)
 
 
 def is_drawn(content: dict[str, Any]) -> bool:
@@ -113,6 +113,9 @@ def _machine(content: dict[str, Any]) -> str:
     facts = content["machine"]
     size = f"{facts['cores']} cores, {facts['memory_gib']} GiB"
     return f"*{facts['cpu']}, {size}, Python {facts['python']}; {content['date'][:10]}*"
+
+
+MAKERS = {"pipeline": _pipeline, "transport": _transport, "memory": _memory, "recovery": _recovery}
 
 
 if __name__ == "__main__":

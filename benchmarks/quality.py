@@ -1,0 +1,95 @@
+"""How good is removal? Clips whose truth is known, through the command line and through the plate alone.
+
+`python -m benchmarks.quality [--clips FOLDER]` measures, writes `results/quality.json`, and makes `docs/quality.md`,
+its pictures and plots anew; `--page` only the page and the plots, from the results. `--private FOLDER`: pictures of the
+clips in FOLDER, which are not ours to publish, go there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import baseline, quality_page, scenarios
+from benchmarks.quality_clips import File, files, means, measure
+from benchmarks.quality_pictures import row_of, telling, write_strip
+from benchmarks.results import FOLDER, complete, save
+from benchmarks.scenarios_judge import each
+from pipeline.frame import Image
+
+RESULT = FOLDER / "quality.json"
+
+Told = Callable[[str], None]
+
+
+def run_files(clips: Path | None, scratch: Path, shown: Path, private: Path | None, told: Told) -> dict[str, Any]:
+    """The figures of all files, by name, and the name of LaMa's weights in the usual loop. Raises RunError."""
+    found: dict[str, Any] = {}
+    with baseline.lama_file() as (lama, what):
+        usual = baseline.Usual(lama)
+        usual.warm_up()
+        for file in files(clips, scratch):
+            figures, frames = measure(file, usual, scratch)
+            told(f"{file.name}: {figures['inside_db']} dB, {figures['fps']} frames/s")
+            place = shown if file.ours else private
+            figures["picture"] = _strip(file, frames, figures, place) if place else ""
+            figures["published"] = file.ours
+            found[file.name] = figures
+    return {"lama": what, "clips": found}
+
+
+def _strip(file: File, frames: Sequence[Image], figures: dict[str, Any], place: Path) -> str:
+    from benchmarks.quality_clips import pictures
+
+    inputs = pictures(file.path)
+    chosen = telling(file.hidden, figures["inside_of_frames"])
+    rows = [row_of(inputs[at], file.hidden[at], file.hidden[at], frames[at], file.truth[at]) for at in chosen]
+    place.mkdir(parents=True, exist_ok=True)
+    write_strip(place / f"{file.name}.jpg", rows)
+    figures["shown"] = chosen
+    return f"{file.name}.jpg"
+
+
+def run_scenarios(names: Sequence[str], shown: Path, told: Told) -> dict[str, Any]:
+    """The figures of these scenarios through the plate alone, with the masks that they give."""
+    found: dict[str, Any] = {}
+    for name in names:
+        clip = scenarios.make(name)
+        outcome = scenarios.run_plate(clip)
+        skipped = [clip.missed(index) for index in range(len(clip.frames))]
+        moments = list(each(outcome.frames, clip.truth, clip.hidden, skipped))
+        figures = {"says": clip.says, **scenarios.score(clip, outcome), **means(moments)}
+        chosen = telling(clip.hidden, figures["inside_of_frames"])
+        rows = [row_of(clip.frames[at], clip.masks[at], clip.hidden[at], outcome.frames[at], clip.truth[at])
+                for at in chosen]  # fmt: skip
+        write_strip(shown / f"{name}.jpg", rows)
+        found[name] = {**figures, "picture": f"{name}.jpg", "shown": chosen}
+        told(f"{name}: {figures['inside_db']} dB, flicker {figures['flicker']}")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure where that is wanted; make the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
+    parser.add_argument("--clips", type=Path, help="a folder of clips with their true background")
+    parser.add_argument("--private", type=Path, help="where pictures of those clips go")
+    parser.add_argument("--page", action="store_true", help="measure nothing")
+    wanted = parser.parse_args(arguments)
+    if not wanted.page:
+        quality_page.PICTURES.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            content = run_files(wanted.clips, Path(scratch), quality_page.PICTURES, wanted.private, _tell)
+        content["scenarios"] = run_scenarios(scenarios.NAMES, quality_page.PICTURES, _tell)
+        save(RESULT, complete("quality", content))
+    quality_page.write()
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
