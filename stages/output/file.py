@@ -86,7 +86,7 @@ class File(Viewing):
         self._resumed = frames
 
     def setup(self, spec: FrameSpec) -> None:
-        self._canvas = Canvas(self.view, spec)
+        self._canvas = self.canvas(spec)
         self._spec = self._canvas.spec
         self._check_target()
         self._encoding = self._choose_encoding()

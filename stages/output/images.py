@@ -59,7 +59,7 @@ class Images(Viewing):
     def setup(self, spec: FrameSpec) -> None:
         if not self.output:
             raise SetupError("no output is given: --output FOLDER/ or PICTURE.png")
-        self._canvas = Canvas(self.view, spec)
+        self._canvas = self.canvas(spec)
         self._spec = self._canvas.spec
         self._single = not is_folder(self.output)
         self._ending = Path(self.output).suffix[1:].lower() if self._single else self.format or "png"

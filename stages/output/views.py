@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import Sink
+from stages.output.hud import PLANES, Hud
 
 ViewName = Literal["result", "input", "side-by-side", "overlay", "panel"]
 RED = (0, 0, 255)
@@ -68,19 +69,28 @@ VIEWS: Mapping[ViewName, View] = {
 
 
 class Canvas:
-    """Draws one view again and again; a view that is a plane as it stands is lent, not copied."""
+    """Draws one view again and again; a view that is a plane as it stands is lent, not copied.
 
-    def __init__(self, name: ViewName, spec: FrameSpec) -> None:
+    With a `hud` it is copied: no plane is ever drawn upon."""
+
+    def __init__(self, name: ViewName, spec: FrameSpec, *, hud: bool = False) -> None:
         view = VIEWS[name]
         self.spec = spec.model_copy(update={"width": spec.width * view.columns, "height": spec.height * view.rows})
         self._view = view
-        self._out = np.zeros((self.spec.height, self.spec.width, 3), np.uint8) if view.draw else None
+        self._hud = Hud() if hud else None
+        drawn = view.draw or self._hud
+        self._out = np.zeros((self.spec.height, self.spec.width, 3), np.uint8) if drawn else None
 
     def of(self, frame: Frame) -> Image:
         """uint8 [H, W, 3] BGR of `spec`'s size; valid until the next call, or as long as the frame."""
-        if self._view.draw is None or self._out is None:
+        if self._out is None:
             return frame.planes[self._view.planes[0]]
-        self._view.draw(frame, self._out)
+        if self._view.draw is None:
+            np.copyto(self._out, frame.planes[self._view.planes[0]])
+        else:
+            self._view.draw(frame, self._out)
+        if self._hud is not None:
+            self._hud.draw(self._out, frame)
         return self._out
 
 
@@ -88,6 +98,17 @@ class Viewing(Sink):
     """A sink that can show more than the result."""
 
     view: ViewName = Field(default="result", description="what is shown; overlay: the input, half red under the mask")
+    hud: bool = Field(
+        default=False, description="write frames/s, frame number, objects and the level of inpainting over it"
+    )
+
+    def canvas(self, spec: FrameSpec) -> Canvas:
+        """What draws the view that is wanted, for frames as the spec says."""
+        return Canvas(self.view, spec, hud=self.hud)
+
+    @property
+    def may_read(self) -> tuple[str, ...]:  # type: ignore[override] # what it may read depends on what it shows
+        return PLANES if self.hud else ()
 
     @property
     def reads(self) -> tuple[str, ...]:  # type: ignore[override] # what it reads depends on what it shows
