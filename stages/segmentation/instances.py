@@ -27,7 +27,7 @@ class InstanceSegmentation(Segmentation):
         description="probability above which a pixel is part of an object; lower: more generous",
     )
     low: float = live(
-        default=0.1, gt=0, lt=1, description="who is already followed is still seen with this score; see `confidence`"
+        default=0.05, gt=0, lt=1, description="who is already followed is still seen with this score; see `confidence`"
     )
     every: int = live(
         default=1, ge=1, le=100, description="look at each so-many-th frame; tracking moves masks on in between"

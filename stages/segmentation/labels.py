@@ -56,9 +56,9 @@ class Labeller:
         grown[:] = 0
         box.of(self._grown)[:] = patch.mask
         grow_mask(grown, grow)
-        cv2.compare(labels, 0, cv2.CMP_EQ, dst=free)
+        np.equal(labels, 0, out=free, casting="unsafe")
+        free *= np.uint8(number)
         cv2.bitwise_and(free, grown, dst=free)
-        cv2.min(free, number, dst=free)
         cv2.bitwise_or(labels, free, dst=labels)
 
 
@@ -68,4 +68,4 @@ def _paint(patches: Sequence[Patch], first: int, out: Image) -> None:
         height, width = patch.mask.shape
         view = out[patch.y : patch.y + height, patch.x : patch.x + width]
         view &= ~patch.mask
-        view |= np.minimum(patch.mask, np.uint8(number))
+        view |= patch.mask & np.uint8(number)

@@ -1,0 +1,81 @@
+"""Following a patch of a picture into the next one by comparing pixels; knows no object.
+
+Dense flow blends the motion of a thing with that of what is around it, the more the smaller the thing. Its answer, and
+where the thing would be at its former speed, are only the places at which the search begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import Image
+
+FEWEST = 12  # pixels that can be told from others
+SAMPLES = 320  # pixels that are compared
+MARGIN = 48  # pixels by which a patch may move, and leave the picture
+ENOUGH = 48  # levels: what differs by more differs
+STEPS = 16  # of a search, two pixels wide, then one
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+_RING = np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, -1), (-1, 1), (1, 1)])
+
+
+class Search:
+    """Compares two pictures uint8 [h, w] of one size."""
+
+    def __init__(self, one: Image, other: Image) -> None:
+        self._one, self._shape = one, one.shape
+        sides = (MARGIN,) * 4
+        self._other = cv2.copyMakeBorder(other, *sides, cv2.BORDER_REPLICATE).ravel().astype(np.int16)
+        self._inside = cv2.copyMakeBorder(np.ones_like(one), *sides, cv2.BORDER_CONSTANT, value=0).ravel()
+        self._width = one.shape[1] + 2 * MARGIN
+
+    def follow(self, chosen: Image, starts: Sequence[Floats]) -> Floats | None:
+        """How far (x y) what is shown where `chosen` [h, w] is set has moved; None where too little is to be seen."""
+        y, x = np.nonzero(chosen)
+        if len(y) < FEWEST:
+            return None
+        pick = slice(None, None, max(1, len(y) // SAMPLES))
+        y, x = y[pick], x[pick]
+        at, levels = (y + MARGIN) * self._width + x + MARGIN, self._one[y, x].astype(np.int16)
+        places = np.clip(np.rint(np.array(starts)), 2 - MARGIN, MARGIN - 2).astype(np.intp)
+        best = places[int(self._differences(at, levels, places).argmin())]
+        for step in (2, 1):
+            best = self._descend(at, levels, best, step)
+        if int(self._inside[at + best[1] * self._width + best[0]].sum()) < FEWEST:
+            return None
+        moved: Floats = best + self._fraction(at, levels, best)
+        return moved
+
+    def _descend(self, at: Places, levels: NDArray[np.int16], best: Places, step: int) -> Places:
+        for _ in range(STEPS):
+            around = np.clip(best + _RING * step, 1 - MARGIN, MARGIN - 1)
+            least = int(self._differences(at, levels, around).argmin())
+            if least == 0:
+                break
+            best = around[least]
+        return best
+
+    def _differences(self, at: Places, levels: NDArray[np.int16], moves: Places) -> Floats:
+        """Mean difference for each move [N, 2], of what stays in the picture."""
+        there = at[None] + (moves[:, 1] * self._width + moves[:, 0])[:, None]
+        off = np.minimum(np.abs(self._other[there] - levels), ENOUGH)
+        weight = self._inside[there]
+        counted = weight.sum(1, dtype=np.int64)
+        means: Floats = (off * weight).sum(1, dtype=np.int64) / np.maximum(counted, 1)
+        means[counted < FEWEST] = ENOUGH
+        return means
+
+    def _fraction(self, at: Places, levels: NDArray[np.int16], best: Places) -> Floats:
+        """Where between pixels the least difference is: the vertex of a parabola in each axis."""
+        middle, left, right, above, below = self._differences(at, levels, best + _RING[:5])
+        rest = []
+        for low, high in ((left, right), (above, below)):
+            bend = low + high - 2 * middle
+            rest.append(0.5 * (low - high) / bend if bend > 0 else 0.0)
+        return np.clip(np.array(rest), -0.5, 0.5)

@@ -1,0 +1,91 @@
+"""Shapes: how the tracks' masks move, are renewed and are drawn."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import Image
+from stages.tracking import kalman, stamps
+from stages.tracking.crowd import Crowd
+from stages.tracking.flow import Flow, Motion
+from stages.tracking.patches import Search
+
+EDGE = 1  # pixels from the picture's edge
+LEAD = 0.25  # of a frame's motion by which a held mask is longer, for each frame that it was missed ...
+LEADS = 4  # ... but for not more than so many
+
+Floats = NDArray[np.float64]
+Shape = tuple[int, ...]
+
+
+def cells_in(stamp: Image, rect: Floats, motion: Motion) -> Image:
+    """A stamp drawn on the reduced picture: 255 there, else 0."""
+    drawn = np.zeros(motion.size, np.uint8)
+    stamps.draw(stamp, rect / np.tile(motion.scale, 2), drawn)
+    return drawn
+
+
+def go_on(crowd: Crowd, motion: Motion, was: Image, now: Image, flow: Flow, frames: float, shape: Shape) -> None:
+    """Move everybody's mask to where it is in the reduced picture `now`, or where it would be at its former speed."""
+    alive, search = crowd.alive(), Search(was, now)
+    speeds = kalman.velocity(crowd.of("edges", alive), shape[1], shape[0]) * frames
+    for at, speed in zip(alive, speeds, strict=True):
+        rect = crowd.rect(at)
+        inside = cells_in(stamps.core(crowd.stamp(at), rect), rect, motion)
+        starts = [speed / motion.scale, np.zeros(2)]
+        if inside.any():
+            starts.append(np.median(flow[inside > 0], 0))
+        seen = search.follow(inside, starts)
+        _move(rect, speed if seen is None else seen * motion.scale, shape)
+    crowd.predict(frames)
+
+
+def _move(rect: Floats, by: Floats, shape: Shape) -> None:
+    """Shift a rectangle; one that comes in over the picture's edge is drawn out instead: more of it follows."""
+    limit = np.array([shape[1], shape[0]])
+    low, high = rect[:2].copy(), rect[2:].copy()
+    rect += np.tile(by, 2)
+    rect[:2] = np.where((low <= EDGE) & (by > 0), low, rect[:2])
+    rect[2:] = np.where((high >= limit - EDGE) & (by < 0), high, rect[2:])
+
+
+def renew(crowd: Crowd, at: int, labels: Image, number: int, box: Floats, carry: int | None) -> None:
+    """Make the stamp of what has just been found there.
+
+    Of the former one a limb stays that is not found now, for `carry` looks; with None all of it stays as it was: what
+    was hardly seen has no shape to rely on.
+    """
+    old, rect = crowd.stamp(at), crowd.rect(at)
+    tight = stamps.label_box(labels, number, box)
+    if tight is None:
+        return
+    former = old if carry is None else np.where(old <= carry, old, 0).astype(np.uint8)
+    rest = stamps.bounds(former, rect, labels.shape)
+    new: Floats = np.array([tight.x0, tight.y0, tight.x1, tight.y1], float)
+    if rest is not None:
+        new = np.concatenate((np.minimum(new[:2], rest[:2]), np.maximum(new[2:], rest[2:])))
+    now = stamps.press(labels, number, tight, new)
+    if rest is not None:
+        kept = cv2.min(stamps.moved(former, rect, new), 255 - now * np.uint8(255))
+        if carry is not None:
+            lost = cv2.min(kept, 1)
+            kept = cv2.min(kept + lost, stamps.limbs(lost, new))
+        now = cv2.max(now, kept)
+    np.copyto(old, now)
+    rect[:] = new
+
+
+def draw(crowd: Crowd, at: int, found: bool, mask: Image) -> None:
+    """Add a track to the mask: all of it, or, where it was found and is there already, what is carried on."""
+    stamp, rect = crowd.stamp(at), crowd.rect(at)
+    if found:
+        if stamp.max() > 1:
+            stamps.draw(cv2.compare(stamp, 1, cv2.CMP_GT), rect, mask)
+        return
+    stamps.draw(stamp, rect, mask)
+    missed = float(crowd.of("missed", [at])[0])
+    lead = kalman.velocity(crowd.of("edges", [at]), mask.shape[1], mask.shape[0])[0] * LEAD * min(missed, LEADS)
+    if np.abs(lead).max() >= 1:
+        stamps.draw(stamp, rect + np.tile(lead, 2), mask)
