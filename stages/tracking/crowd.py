@@ -84,8 +84,9 @@ class Crowd:
         missed = self._table["missed"][numbers]
         self._table["missed"][numbers] = np.where(missed > 0, missed + frames, 0)
 
-    def begin(self, row: np.void, evidence: float) -> int | None:
-        """A new track for what was found there; its number, or None where the table is full."""
+    def begin(self, row: np.void, evidence: float, speed: Floats | None = None) -> int | None:
+        """A new track for what was found there, moving by `speed` (x y, pixels per frame) if that is known; its number,
+        or None where the table is full."""
         free = np.flatnonzero(self._table["id"] == 0)
         if not len(free):
             return None
@@ -93,6 +94,8 @@ class Crowd:
         track["id"], track["cls"], track["score"] = self.next_id(), row["cls"], row["score"]
         track["evidence"], track["missed"], track["age"] = evidence, 0, 0
         track["edges"] = kalman.begin(row["box"][None].astype(float))[0]
+        if speed is not None:
+            track["edges"][:, kalman.SPEED] = np.tile(speed, 2)
         track["rect"] = row["box"]
         self._stamps[at] = 0
         return at
@@ -114,6 +117,10 @@ class Crowd:
     def miss(self, at: int) -> None:
         """Somebody looked and did not find it."""
         self._table["missed"][at] = max(1.0, self._table["missed"][at])
+
+    def trust(self, at: int) -> None:
+        """It will be found again: as good as missed for the first time."""
+        self._table["missed"][at] = min(1.0, self._table["missed"][at])
 
     def end(self, at: int) -> None:
         """It is followed no longer."""

@@ -18,6 +18,7 @@ FEWEST = 12  # pixels that can be told from others
 SAMPLES = 320  # pixels that are compared
 MARGIN = 48  # pixels by which a patch may move, and leave the picture
 ENOUGH = 48  # levels: what differs by more differs
+OTHER = 24  # of mean difference: it is not to be seen there
 STEPS = 16  # of a search, two pixels wide, then one
 
 Floats = NDArray[np.float64]
@@ -36,7 +37,7 @@ class Search:
         self._width = one.shape[1] + 2 * MARGIN
 
     def follow(self, chosen: Image, starts: Sequence[Floats]) -> Floats | None:
-        """How far (x y) what is shown where `chosen` [h, w] is set has moved; None where too little is to be seen."""
+        """How far (x y) what is shown where `chosen` [h, w] is set has moved; None where it is not to be seen."""
         y, x = np.nonzero(chosen)
         if len(y) < FEWEST:
             return None
@@ -47,7 +48,7 @@ class Search:
         best = places[int(self._differences(at, levels, places).argmin())]
         for step in (2, 1):
             best = self._descend(at, levels, best, step)
-        if int(self._inside[at + best[1] * self._width + best[0]].sum()) < FEWEST:
+        if float(self._differences(at, levels, best[None])[0]) > OTHER:
             return None
         moved: Floats = best + self._fraction(at, levels, best)
         return moved

@@ -13,6 +13,7 @@ from stages.tracking.flow import Flow, Motion
 from stages.tracking.patches import Search
 
 EDGE = 1  # pixels from the picture's edge
+THIN = 2  # pixels of the picture that are left of somebody who has left it
 LEAD = 0.25  # of a frame's motion by which a held mask is longer, for each frame that it was missed ...
 LEADS = 4  # ... but for not more than so many
 
@@ -49,6 +50,12 @@ def _move(rect: Floats, by: Floats, shape: Shape) -> None:
     rect += np.tile(by, 2)
     rect[:2] = np.where((low <= EDGE) & (by > 0), low, rect[:2])
     rect[2:] = np.where((high >= limit - EDGE) & (by < 0), high, rect[2:])
+
+
+def left(rect: Floats, shape: Shape) -> bool:
+    """Whether hardly anything of a rectangle is in the picture."""
+    low, high = np.maximum(rect[:2], 0), np.minimum(rect[2:], shape[1::-1])
+    return bool((high - low <= THIN).any())
 
 
 def renew(crowd: Crowd, at: int, labels: Image, number: int, box: Floats, carry: int | None) -> None:

@@ -6,19 +6,18 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
 from pipeline.frame import OBJECT, Frame, FrameSpec, Table
 from pipeline.stage import Transform, live
-from stages.tracking import shapes
+from stages.tracking import shapes, stamps
+from stages.tracking.ahead import Ahead
 from stages.tracking.crowd import Crowd
 from stages.tracking.flow import Motion, changed_by, whole_motion
 from stages.tracking.pairing import Pairs, at_border, pair, pieces, stirred, sure
 
 HELD = 2  # in `flags`: nobody found it in this frame
 DOUBT = 0.5  # evidence below this is worth no holding; from one more on all of it
-THIN = 2  # pixels of the picture that are left of somebody who has left it
 
 
 class Tracking(Transform):
@@ -31,6 +30,7 @@ class Tracking(Transform):
     reads: ClassVar[tuple[str, ...]] = ("image", "found", "labels")
     writes: ClassVar[tuple[str, ...]] = ("objects", "mask")
     stateful: ClassVar[bool] = True
+    looks_ahead: ClassVar[bool] = True
 
     hold: float = live(
         default=1.0, ge=0, le=30, description="seconds for which what is no longer found stays masked and followed"
@@ -40,6 +40,7 @@ class Tracking(Transform):
     )
 
     _motion: Motion = PrivateAttr()
+    _ahead: Ahead = PrivateAttr()
     _rate: float = PrivateAttr(default=30.0)
 
     def memory(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -48,6 +49,7 @@ class Tracking(Transform):
 
     def setup(self, spec: FrameSpec) -> None:
         self._motion, self._rate = Motion(spec.height, spec.width), float(spec.rate)
+        self._ahead = Ahead(self._motion)
 
     def process(self, frame: Frame) -> None:
         """Write `objects` and `mask`. Depends on nothing but the frame, its `before` and its `later`."""
@@ -64,8 +66,11 @@ class Tracking(Transform):
             for row, at in (*found.items(), *extra.items()):
                 box = rows["box"][row].astype(float)
                 shapes.renew(crowd, at, frame.labels, row + 1, box, self.carry if sure(rows)[row] else None)
+        beside = self._ahead.add(frame, crowd, frame.mask.shape) if frame.later else []
         self._end(crowd, frame.mask.shape)
         self._write(frame, crowd, found, extra)
+        for stamp, rect in beside:
+            stamps.draw(stamp, rect, frame.mask)
 
     def _go_on(self, frame: Frame, crowd: Crowd) -> None:
         known, last = frame.before["last"].tolist()
@@ -106,7 +111,7 @@ class Tracking(Transform):
             if not missed:
                 continue
             allowed = self.hold * self._rate * min(1.0, max(0.0, evidence - DOUBT))
-            if missed > allowed or _left(crowd.boxes([at])[0], shape) or _left(crowd.rect(at), shape):
+            if missed > allowed or shapes.left(crowd.boxes([at])[0], shape) or shapes.left(crowd.rect(at), shape):
                 crowd.end(at)
 
     def _write(self, frame: Frame, crowd: Crowd, found: Pairs, extra: Pairs) -> None:
@@ -124,12 +129,6 @@ class Tracking(Transform):
                 objects.append(rows[row].copy())
                 objects[-1]["track"] = crowd.next_id()
         frame.put_objects(np.array(objects, OBJECT))
-
-
-def _left(rect: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
-    """Whether hardly anything of a rectangle is in the picture."""
-    low, high = np.maximum(rect[:2], 0), np.minimum(rect[2:], shape[1::-1])
-    return bool((high - low <= THIN).any())
 
 
 def _object(crowd: Crowd, at: int, rows: Table, row: int | None, shape: tuple[int, ...]) -> np.void:
