@@ -70,8 +70,8 @@ class Usual:
         self._lama = _load(lama, device)
 
     def warm_up(self) -> None:
-        """TorchScript compiles the network anew for the first dozen of sizes that it meets, 12 s each; then no more.
-        Loading is not counted for us either."""
+        """TorchScript watches its first calls and compiles what it has seen, for several sizes; then no more. That is
+        counted for neither of us."""
         for number in range(COMPILED):
             height, width = 64 + 8 * (number // 4), 64 + 8 * (number % 4)
             mask = np.zeros((height, width), np.uint8)
