@@ -6,7 +6,7 @@ import itertools
 import os
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -90,6 +90,7 @@ class Crew:
         self.members: dict[int, Member] = {}
         self.by_identity: dict[bytes, Member] = {}
         self._endpoint = endpoint
+        self.environment: Mapping[str, str] = {}  # what workers that hold a model find besides in theirs
         self._numbers = itertools.count(1)
         self._budgets = [Budget(stage.config.restart) for stage in stages]
         self._due: list[tuple[float, int, int]] = []
@@ -103,7 +104,8 @@ class Crew:
         threads = max(1, cores() // self.wanted[stage]) if built.stage.heavy else 1
         orders = Orders(self._endpoint, identity.decode(), built.name, number, os.getpid())
         with self._log.ear(self._name(stage, number)) as stderr:
-            process = Process(orders, worker_environment(threads), stderr)
+            besides = self.environment if built.stage.heavy else {}
+            process = Process(orders, {**worker_environment(threads), **besides}, stderr)
         member = Member(stage, number, next(self._numbers), identity, process, now)
         self.members[member.incarnation] = member
         self.by_identity[identity] = member

@@ -7,16 +7,18 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import Plan
-from pipeline.errors import CleanplateError, ConfigError
+from pipeline.errors import CleanplateError, ConfigError, SetupError
 from pipeline.instances import Instance, claim
 from pipeline.logfile import new_log
 from pipeline.masking import secrets_of
+from pipeline.mps import Mps
 from pipeline.report import build, outcome, write_atomically
 from pipeline.runlog import RunLog
 from pipeline.supervisor import Supervisor
@@ -57,12 +59,13 @@ def run_plan(
         _open_log(plan, instance, f"{now:%Y%m%d-%H%M%S}", told) as log,
     ):
         before = time.process_time()
-        supervisor = Supervisor(plan, folder, log, limit=limit, facts=asdict(instance))
-        try:
-            with supervisor.wait.heeding(*_endings()):
-                _loop(supervisor, tick)
-        finally:
-            supervisor.close()
+        with closing(Mps(folder / "mps")) as mps:
+            supervisor = Supervisor(plan, folder, log, limit=limit, facts=asdict(instance))
+            try:
+                with supervisor.wait.heeding(*_endings()):
+                    _loop(supervisor, tick, mps, log)
+            finally:
+                supervisor.close()
         return _conclude(supervisor, time.process_time() - before, report, log)
 
 
@@ -79,7 +82,13 @@ def _keep(given: str, outputs: Sequence[str], report: Path | None) -> None:
             raise ConfigError(f"the report {report} would replace the {'input' if name == given else 'output'}")
 
 
-def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None]) -> None:
+def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None], mps: Mps, log: RunLog) -> None:
+    try:
+        mps.share(supervisor.plan, log)
+    except SetupError as error:
+        supervisor.fail(error.exit_code, str(error))
+        return
+    supervisor.crew.environment = mps.environment
     supervisor.start()
     while supervisor.turn():
         tick(supervisor)
