@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,8 @@ def traced(generator: nn.Module) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
         example = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
-        whole = torch.jit.trace(Wrapped(Inpainted(generator)).eval(), example, check_trace=False)
+        trace: Any = torch.jit.trace  # untyped
+        whole = trace(Wrapped(Inpainted(generator)).eval(), example, check_trace=False)
     assert isinstance(whole, torch.jit.ScriptModule)
     return whole
 

@@ -95,6 +95,10 @@ class Inpainter(Protocol):
         picture."""
         ...
 
+    def cost(self, height: int, width: int) -> float:
+        """About how many seconds a crop of that size takes on this machine: measured by `warm_up`, guessed before."""
+        ...
+
     def inpaint(self, image: Image, hole: Image) -> Image:
         """`image` uint8 [h, w, 3] BGR, `hole` uint8 [h, w] (255: fill); a new picture of exactly that size.
 

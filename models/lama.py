@@ -1,56 +1,89 @@
-"""LaMa (Suvorov et al., WACV 2022): invents texture in large holes; runs the TorchScript that simple-lama loads."""
+"""LaMa (Suvorov et al., WACV 2022): invents texture in large holes; crops go through it at a few fixed sizes."""
 
 from __future__ import annotations
 
-import os
+import math
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models import weights
+from models import lama_weights, weights
 from models.base import Crop, Image, ModelError, ModelInfo
-from models.canvas import FEW, MANY, MAX_PIXELS, Fit, fit_for
-from models.device import Precision, choose, digits
+from models.canvas import FIXED, MANY, MAX_PIXELS, Fit, Sizes, fit_for
+from models.device import Precision, choose
+from models.engines import Name
+from models.lama_engine import Fast
+from models.lama_script import Script, load, sample
 
-PROBE = 64  # pixels a side of what a network is tried out on
-TOLERANCE = 0.02  # of full scale: by which answers may differ with the batch or the number format
+WARM_S = 30.0  # after which no further size is made ready at the start
+PIXEL_S = 6e-6  # seconds that a pixel takes, until it has been measured
+
+
+class Runner(Protocol):
+    """Runs the network. `batches`: several pictures at once are no slower than one after the other."""
+
+    name: str
+    device: str
+    precision: str
+    note: str
+    batches: bool
+
+    def __call__(self, images: Image, holes: Image) -> Tensor:
+        """uint8 [B, H, W, 3] BGR and [B, H, W] to float32 RGB [B, 3, H, W], about 0..1."""
+        ...
 
 
 class Lama:
-    """Calls the network on tensors itself: `SimpleLama` takes one picture at a time, pads it, and forgets to cut.
+    """Crops are worked on at fixed sizes (`models.canvas`), those of one size together. Follows
+    `models.base.Inpainter`.
 
-    Crops are worked on at fixed sizes (`models.canvas`), those of one size together. Follows
-    `models.base.Inpainter`."""
+    Of big-lama itself the weights are taken, for a generator of our own that runs several times as fast; any other
+    network runs as it is."""
 
-    def __init__(self, weights_file: str | None = None, *, device: str = "auto", precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        weights_file: str | None = None,
+        *,
+        engine: Name = "auto",
+        device: str = "auto",
+        precision: Precision = "auto",
+    ) -> None:
         """`weights_file` is a path to a TorchScript `(image, mask) -> image`: code that its owner chose to run.
 
-        Without it LAMA_MODEL, then the cache folder. `precision` auto is float32: the Fourier transforms in the
-        published file take nothing shorter. Raises ModelError where there is no file, it does not load, or it does not
-        run like that.
+        Without it LAMA_MODEL, then the cache folder. `engine`, `precision`: see `models.engines`; a network that is not
+        big-lama runs in torch, auto being float32. Raises ModelError where there is no file, it does not load, or it
+        does not run like that.
         """
         path = weights.locate(weights_file or "big-lama")
         if precision == "float16":
             raise ModelError(f"lama: {precision = } is too coarse for it; next: bfloat16 or float32")
-        self._device, self._format = choose(device, "float32" if precision == "auto" else precision)
-        self._sizes = FEW if self._device.type == "cuda" else MANY
-        self._budget = MAX_PIXELS * (4 if self._device.type == "cuda" else 1)  # of one batch
-        self._model = _load(path, self._device)
-        self._batches = self._probe(path)
-        self.info = ModelInfo(
-            "big-lama", str(path), weights.sha256(path), str(self._device), digits(self._format), "torchscript"
-        )
+        self._runner = _runner(path, engine, device, precision)
+        self._on_gpu = self._runner.device.startswith("cuda")
+        self._sizes: Sizes = MANY if self._runner.name == "torchscript" and not self._on_gpu else FIXED
+        self._budget = MAX_PIXELS * (4 if self._on_gpu else 1)  # of one batch
+        self._seconds: dict[tuple[int, int], float] = {}  # that a canvas of a size took
+        ran = self._runner.device, self._runner.precision, self._runner.name, self._runner.note
+        self.info = ModelInfo("big-lama", str(path), weights.sha256(path), *ran)
 
     def window(self, height: int, width: int) -> tuple[int, int]:
         """The fixed size that a crop is padded to anyway; that of the crop where it must be reduced."""
         fit = fit_for(height, width, self._sizes)
         return (height, width) if fit.scaled else fit.size
+
+    def cost(self, height: int, width: int) -> float:
+        """About how many seconds a crop of that size takes, as measured by `warm_up`: that of the fixed size that holds
+        it, or in proportion to its pixels."""
+        size = fit_for(height, width, self._sizes).size
+        if size in self._seconds:
+            return self._seconds[size]
+        pixels = size[0] * size[1]
+        known = min(self._seconds, key=lambda other: abs(math.log(other[0] * other[1] / pixels)), default=None)
+        return pixels * (PIXEL_S if known is None else self._seconds[known] / (known[0] * known[1]))
 
     def inpaint(self, image: Image, hole: Image) -> Image:
         """`image` uint8 [h, w, 3] BGR, `hole` uint8 [h, w] (255: fill); a new picture of exactly that size."""
@@ -75,21 +108,29 @@ class Lama:
                 done += len(batch)
 
     def warm_up(self) -> float:
-        """Run on a small crop, then on the largest, on a GPU on every size; return the seconds of the slowest last run.
+        """Run twice at every fixed size, the likeliest first, for at most half a minute; a size that is left out is
+        made ready when it is first needed. Return the seconds of the slowest second run.
 
         What comes out is not judged."""
-        sizes = FEW if self._device.type == "cuda" else ((128, 128), (512, 512))
-        return max(self._timed(size) for size in sizes)
+        sizes = self._sizes if self._sizes != MANY else ((128, 128), (512, 512))
+        started = time.perf_counter()
+        for size in sizes:
+            if self._seconds and time.perf_counter() - started > WARM_S:
+                break
+            for count in (1, 2, 4) if self._on_gpu and self._runner.batches else (1,):
+                self._timed(size, count)
+            self._seconds[size] = self._timed(size, 1)
+        return max(self._seconds.values())
 
-    def _timed(self, size: tuple[int, int]) -> float:
-        images, holes = _sample(1, *size)
+    def _timed(self, size: tuple[int, int], count: int) -> float:
+        images, holes = sample(count, *size)
         started = time.perf_counter()
         self._forward(images, holes).cpu()
         return time.perf_counter() - started
 
     def _at_once(self, size: tuple[int, int], left: int) -> int:
         """How many of that size make the next batch: a power of two, so that shapes repeat."""
-        most = max(1, min(left, self._budget // (size[0] * size[1]))) if self._batches else 1
+        most = max(1, min(left, self._budget // (size[0] * size[1]))) if self._runner.batches else 1
         return 1 << (most.bit_length() - 1)
 
     def _answers(self, images: Image, holes: Image) -> Tensor:
@@ -100,59 +141,31 @@ class Lama:
             self._budget = max(1, self._budget // 2)
         torch.cuda.empty_cache()
         half = -(-len(images) // 2)
+        # A copy of the first half: the second may come to lie where it does.
         return torch.cat(
-            [self._forward(images[at : at + half], holes[at : at + half]) for at in range(0, len(images), half)]
+            [self._forward(images[at : at + half], holes[at : at + half]).clone() for at in range(0, len(images), half)]
         )
 
-    @torch.inference_mode()
-    def _forward(self, images: Image, holes: Image, dtype: torch.dtype | None = None) -> Tensor:
-        """uint8 [B, H, W, 3] BGR and [B, H, W] to float32 RGB [B, 3, H, W], about 0..1, on the device."""
-        dtype = dtype or self._format
-        pixels = torch.from_numpy(images).to(self._device).flip(3).permute(0, 3, 1, 2).float().div_(255)
-        masks = torch.from_numpy(holes).to(self._device)[:, None].ne(0).float()
-        with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
-            result: Tensor = self._model(pixels, masks)
-        return result.float()
-
-    def _probe(self, path: Path) -> bool:
-        """Does the network answer to several pictures as to each alone? One may be traced for a single one."""
-        images, holes = _sample(2, PROBE, PROBE)
-        alone = torch.cat([self._tried(path, images[at : at + 1], holes[at : at + 1]) for at in range(2)])
-        if alone.shape != (2, 3, PROBE, PROBE):
-            raise ModelError(f"{path} is no inpainter: its answer to two pictures has the shape {tuple(alone.shape)}")
-        try:
-            together = self._forward(images, holes)
-        except RuntimeError:
-            return False
-        return together.shape == alone.shape and _same(together, alone)
-
-    def _tried(self, path: Path, images: Image, holes: Image) -> Tensor:
-        try:
-            exact = self._forward(images, holes, torch.float32)
-        except RuntimeError as error:
-            raise ModelError(f"{path} does not take an image and a mask: {_last_line(error)}") from error
-        if self._format == torch.float32:
-            return exact
-        try:
-            short = self._forward(images, holes)
-        except RuntimeError as error:
-            raise ModelError(f"{path} cannot run in bfloat16 ({_last_line(error)}); next: precision float32") from error
-        if not _same(short, exact):
-            raise ModelError(f"{path} gives another picture in bfloat16; next: precision float32")
-        return short
+    def _forward(self, images: Image, holes: Image) -> Tensor:
+        return self._runner(images, holes)
 
 
-def _sample(count: int, height: int, width: int) -> Crop:
-    """Pictures of noise, each darker than the one before: told apart by their means as by their pixels."""
-    images = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), np.uint8)
-    images >>= np.arange(count, dtype=np.uint8)[:, None, None, None]
-    holes = np.zeros((count, height, width), np.uint8)
-    holes[:, height // 4 : height // 2, width // 4 : width // 2] = 255
-    return images, holes
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one, other, rtol=0, atol=TOLERANCE, equal_nan=True)
+def _runner(path: Path, engine: Name, device: str, precision: Precision) -> Runner:
+    """Our own generator with the file's weights where it is big-lama's; else the file as it is, and why."""
+    script = load(path, choose(device)[0])
+    note = ""
+    try:
+        network = lama_weights.folded(script)
+    except ModelError as error:
+        network, note = None, f"{path} runs as it is, not several times as fast: {error}"
+    if network is not None:
+        return Fast(network, engine, device, precision, weights.sha256(path))
+    if engine not in ("auto", "torch"):
+        why = note or f"{path} is not big-lama"
+        raise ModelError(f"lama: {engine = } runs big-lama only; {why}; next: engine auto or torch")
+    runner: Any = Script(script, path, device, precision)
+    runner.note = note
+    return runner  # type: ignore[no-any-return]
 
 
 def _picture(answer: Tensor, fit: Fit) -> Image | None:
@@ -163,34 +176,3 @@ def _picture(answer: Tensor, fit: Fit) -> Image | None:
         return None
     pixels = answer.mul(255).round().clamp(0, 255).byte().flip(0).permute(1, 2, 0).cpu()
     return fit.take(pixels.contiguous().numpy())
-
-
-def _last_line(error: Exception) -> str:
-    """TorchScript tells the story first and the reason last."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
-
-
-def _first_sentence(error: Exception) -> str:
-    """What torch adds, that the file is probably damaged, is wrong of a good file of another kind."""
-    return str(error).splitlines()[0].split(". ")[0]
-
-
-def _load(path: Path, device: torch.device) -> Any:
-    """The network. `torch.jit.load`, by which simple-lama loads it, is deprecated since torch 2.13; what replaces it is
-    the same network exported again (`torch.export.save`, with height, width and batch dynamic), which nobody has
-    published yet."""
-    before = os.environ.get("LAMA_MODEL")
-    os.environ["LAMA_MODEL"] = str(path)
-    try:
-        from simple_lama_inpainting import SimpleLama
-
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
-            return SimpleLama(device=device).model
-    except (RuntimeError, OSError) as error:
-        raise ModelError(f"{path} is no TorchScript file that loads: {_first_sentence(error)}") from error
-    finally:
-        if before is None:
-            del os.environ["LAMA_MODEL"]
-        else:
-            os.environ["LAMA_MODEL"] = before

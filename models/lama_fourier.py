@@ -7,7 +7,6 @@ the small sides inside LaMa cost about as little as the fast algorithm.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,13 +14,6 @@ import torch
 from torch import Tensor
 
 SIZES = 128  # whose matrices are kept: some 10 kB each
-
-
-class Form(NamedTuple):
-    """A way to transform: `forth(x)`, and `back(spectrum, height, width)`."""
-
-    forth: Callable[[Tensor], Tensor]
-    back: Callable[[Tensor, int, int], Tensor]
 
 
 class Matrices(NamedTuple):
@@ -33,38 +25,40 @@ class Matrices(NamedTuple):
     narrow: Tensor
 
 
-def _forth_fast(x: Tensor) -> Tensor:
-    spectrum = torch.view_as_real(torch.fft.rfftn(x, dim=(-2, -1), norm="ortho"))
+def forth(x: Tensor) -> Tensor:
+    """The spectrum [B, 2 C, H, K] of [B, C, H, W]."""
+    spectrum: Tensor = torch.view_as_real(torch.fft.rfftn(x, dim=(-2, -1), norm="ortho"))
     return spectrum.permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
-def _back_fast(spectrum: Tensor, height: int, width: int) -> Tensor:
-    parts = spectrum.unflatten(1, (-1, 2))
-    return torch.fft.irfftn(torch.complex(parts[:, :, 0], parts[:, :, 1]), s=(height, width), norm="ortho")
+def back(spectrum: Tensor, height: int, width: int) -> Tensor:
+    """What has that spectrum: [B, C, H, W]."""
+    batch, doubled, rows, columns = spectrum.shape
+    parts = spectrum.reshape(batch, doubled // 2, 2, rows, columns)
+    whole = torch.complex(parts[:, :, 0], parts[:, :, 1])
+    answer: Tensor = torch.fft.irfftn(whole, s=(height, width), dim=(-2, -1), norm="ortho")
+    return answer
 
 
-def _forth_by_products(x: Tensor) -> Tensor:
-    batch, colours, height, width = x.shape
-    wide, tall, _ = _matrices(height, width, x)
-    rows = torch.matmul(x, wide).reshape(batch, colours, height, 2, -1)
+def forth_by_products(x: Tensor, by: Matrices) -> Tensor:
+    """As `forth`."""
+    batch, colours, height, _ = x.shape
+    rows = torch.matmul(x, by.wide).reshape(batch, colours, height, 2, -1)
     stacked = rows.transpose(2, 3).reshape(batch, colours, 2 * height, -1)
-    return torch.matmul(tall, stacked).reshape(batch, 2 * colours, height, -1)
+    return torch.matmul(by.tall, stacked).reshape(batch, 2 * colours, height, -1)
 
 
-def _back_by_products(spectrum: Tensor, height: int, width: int) -> Tensor:
-    batch, doubled = spectrum.shape[:2]
-    _, tall, narrow = _matrices(height, width, spectrum)
-    columns = torch.matmul(tall.T, spectrum.reshape(batch, doubled // 2, 2 * height, -1))
+def back_by_products(spectrum: Tensor, by: Matrices) -> Tensor:
+    """As `back`."""
+    batch, doubled, height, _ = spectrum.shape
+    columns = torch.matmul(by.tall.T, spectrum.reshape(batch, doubled // 2, 2 * height, -1))
     rows = columns.reshape(batch, doubled // 2, 2, height, -1).transpose(2, 3)
-    return torch.matmul(rows.reshape(batch, doubled // 2, height, -1), narrow)
+    return torch.matmul(rows.reshape(batch, doubled // 2, height, -1), by.narrow)
 
 
-FAST = Form(_forth_fast, _back_fast)
-PRODUCTS = Form(_forth_by_products, _back_by_products)
-
-
-def _matrices(height: int, width: int, like: Tensor) -> Matrices:
-    """Kept from call to call; but part of the graph where one is made, its sides perhaps still open."""
+def matrices(height: int, width: int, like: Tensor) -> Matrices:
+    """In the format and place of `like`. Kept from call to call; but part of the graph where one is made, its sides
+    perhaps still open."""
     if torch.compiler.is_exporting():
         return Matrices(*(part.to(like.dtype) for part in _made(height, width, torch.float32)))
     return kept(height, width, like.dtype, like.device)
@@ -81,7 +75,7 @@ def _made(height: int, width: int, dtype: torch.dtype) -> Matrices:
     half = width // 2 + 1
     cosines, sines = (part[:, :half] for part in _waves(width, dtype))
     # Of a real signal's waves all but the first, and the last of an even length, stand for two.
-    twice = (1 + (torch.arange(half) * 2 % width != 0).to(dtype))[:, None]
+    twice = (1 + (torch.arange(half) * 2 % torch.full((), width) != 0).to(dtype))[:, None]
     wide = torch.cat([cosines, -sines], 1)
     narrow = torch.cat([cosines.T * twice, -sines.T * twice], 0)
     cosines, sines = _waves(height, dtype)
@@ -92,6 +86,7 @@ def _made(height: int, width: int, dtype: torch.dtype) -> Matrices:
 def _waves(length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Cosines and sines [length, length] of all frequencies, scaled so that they are orthonormal."""
     steps = torch.arange(length)
-    turns = (steps[:, None] * steps[None] % length).to(dtype) / length  # below 1: exact at any length
-    scale = torch.ones((), dtype=dtype).mul(length).rsqrt()
+    whole = torch.full((), length)  # a tensor: where a graph is made, a number may still be open
+    turns = (steps[:, None] * steps[None] % whole).to(dtype) / whole  # below 1: exact at any length
+    scale = whole.to(dtype).rsqrt()
     return torch.cos(turns * (2 * torch.pi)) * scale, torch.sin(turns * (2 * torch.pi)) * scale

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.lama_fourier import FAST, Form
+from models.lama_fourier import back, forth
 
 WIDTH = 64  # channels of the first layer
 DEEPEST = 8 * WIDTH  # of the resnet, at an eighth of the size
@@ -23,25 +23,24 @@ Pair = tuple[Tensor, Tensor | None]  # local and global channels
 class FourierUnit(nn.Module):
     """Mixes the channels of each frequency."""
 
-    def __init__(self, channels: int, form: Form) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.form = form
         self.conv_layer = nn.Conv2d(2 * channels, 2 * channels, 1, bias=False)
         self.bn = nn.BatchNorm2d(2 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        spectrum = torch.relu(self.bn(self.conv_layer(self.form.forth(x))))
-        return self.form.back(spectrum, x.shape[2], x.shape[3])
+        spectrum = torch.relu(self.bn(self.conv_layer(forth(x))))
+        return back(spectrum, x.shape[2], x.shape[3])
 
 
 class SpectralTransform(nn.Module):
     """From global channels to global channels, at half their number."""
 
-    def __init__(self, channels: int, form: Form) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         half = channels // 2
         self.conv1 = nn.Sequential(nn.Conv2d(channels, half, 1, bias=False), nn.BatchNorm2d(half), nn.ReLU())
-        self.fu = FourierUnit(half, form)
+        self.fu = FourierUnit(half)
         self.conv2 = nn.Conv2d(half, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,7 +53,7 @@ class FFC(nn.Module):
 
     def __init__(
         self, inputs: int, outputs: int, side: int, *, stride: int = 1, inputs_global: int = 0, outputs_global: int = 0,
-        padding: int = 1, form: Form = FAST,
+        padding: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
 
@@ -65,7 +64,7 @@ class FFC(nn.Module):
         self.convl2l = conv(here, there)
         self.convl2g = conv(here, outputs_global) if outputs_global else None
         self.convg2l = conv(inputs_global, there) if inputs_global else None
-        self.convg2g = SpectralTransform(outputs_global, form) if inputs_global and outputs_global else None
+        self.convg2g = SpectralTransform(outputs_global) if inputs_global and outputs_global else None
 
     def forward(self, x: Pair) -> Pair:
         local, wide = x
@@ -95,11 +94,10 @@ class Layer(nn.Module):
 class Block(nn.Module):
     """Two layers whose result is added to what came in."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        how = {"inputs_global": GLOBAL, "outputs_global": GLOBAL, "form": form}
-        self.conv1 = Layer(FFC(DEEPEST, DEEPEST, 3, **how))  # type: ignore[arg-type]
-        self.conv2 = Layer(FFC(DEEPEST, DEEPEST, 3, **how))  # type: ignore[arg-type]
+        self.conv1 = Layer(FFC(DEEPEST, DEEPEST, 3, inputs_global=GLOBAL, outputs_global=GLOBAL))
+        self.conv2 = Layer(FFC(DEEPEST, DEEPEST, 3, inputs_global=GLOBAL, outputs_global=GLOBAL))
 
     def forward(self, x: Pair) -> Pair:
         near, far = self.conv2(self.conv1(x))
@@ -125,7 +123,7 @@ class Joined(nn.Module):
 class Generator(nn.Module):
     """[B, 4, H, W] (RGB 0..1, black where the hole is; the hole, 0 and 1) to RGB 0..1; sides are multiples of 8."""
 
-    def __init__(self, form: Form = FAST) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.model = nn.Sequential(
             nn.Sequential(nn.ReflectionPad2d(3), Parted()),
@@ -133,7 +131,7 @@ class Generator(nn.Module):
             Layer(FFC(WIDTH, 2 * WIDTH, 3, stride=2)),
             Layer(FFC(2 * WIDTH, 4 * WIDTH, 3, stride=2)),
             Layer(FFC(4 * WIDTH, DEEPEST, 3, stride=2, outputs_global=GLOBAL)),
-            *(Block(form) for _ in range(BLOCKS)),
+            *(Block() for _ in range(BLOCKS)),
             Joined(),
             *_upwards(DEEPEST),
             *_upwards(DEEPEST // 2),

@@ -12,6 +12,8 @@ from models.base import Crop, Image, ModelInfo
 
 RADIUS = 3  # pixels around a point from which it is made
 FULL_PIXELS = 1_500  # of a hole; a larger one is filled at the scale at which it has that many
+SPREAD = 60  # pixels that are reduced and enlarged in the time in which one is filled
+PIXEL_S = 2e-6  # seconds in which one is filled, until it has been measured
 
 
 class Telea:
@@ -20,6 +22,7 @@ class Telea:
 
     def __init__(self) -> None:
         self.info = ModelInfo("telea", "opencv")
+        self._pixel_s = PIXEL_S
 
     def inpaint(self, image: Image, hole: Image) -> Image:
         """`image` uint8 [h, w, 3] BGR, `hole` uint8 [h, w] (255: fill); a new picture of that size."""
@@ -33,6 +36,10 @@ class Telea:
         """No more than it was given: every pixel costs."""
         return height, width
 
+    def cost(self, height: int, width: int) -> float:
+        """As if all of it were hole: by its pixels up to what is filled at full size, then hardly more."""
+        return (min(height * width, FULL_PIXELS) + height * width / SPREAD) * self._pixel_s
+
     def inpaint_many(self, crops: Sequence[Crop]) -> Iterator[tuple[int, Image | None]]:
         """One after the other."""
         return ((at, self.inpaint(image, hole)) for at, (image, hole) in enumerate(crops))
@@ -44,7 +51,9 @@ class Telea:
         hole[64:448, 64:448] = 255
         started = time.perf_counter()
         self.inpaint(image, hole)
-        return time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        self._pixel_s = seconds / (FULL_PIXELS + hole.size / SPREAD)
+        return seconds
 
     def _inpaint_small(self, image: Image, hole: Image, ratio: float) -> Image:
         height, width = hole.shape

@@ -13,7 +13,7 @@ from torch import nn
 
 from models.base import ModelError
 from models.device import Precision, choose
-from models.engines.base import Engine, first_line
+from models.engines.base import Engine, channels_of, first_line
 
 Name = Literal["auto", "torch", "openvino", "onnxruntime"]
 
@@ -38,15 +38,17 @@ def load_engine(
 
     `network` is float32, on the processor, in evaluation mode, its batch norms folded; takes float RGB 0..1
     [B, 3, H, W] and returns a flat tuple of tensors, as they are before anything is sorted or picked. It is the
-    engine's from then on and may be changed in place. `key` says all that shapes what it computes (the weights'
-    checksum, the kind of network): a converted network is found again by it. Raises ModelError.
+    engine's from then on and may be changed in place. It may have these attributes: `channels` of its canvas, `drawing`
+    (what draws it for OpenVINO, `module:function`; no other engine converts it then), `sizes` (how many OpenVINO
+    keeps ready), `fixed` (it does the same whatever it sees: a GPU may replay it). `key` says all that shapes what it
+    computes (the weights' checksum, the kind of network): a converted network is found again by it. Raises ModelError.
     """
     if engine != "auto":
         names: tuple[str, ...] = (engine,)
     elif choose(device, precision)[0].type != "cpu":
         names = ("torch",)
     else:
-        names = tuple(name for name in FASTEST_FIRST if not missing(name))
+        names = tuple(name for name in FASTEST_FIRST if _suits(name, network))
     attempts = [(name, form) for name in names for form in _formats(name, precision)]
     notes: list[str] = []
     for name, form in attempts[:-1]:
@@ -62,6 +64,10 @@ def _formats(name: str, precision: Precision) -> tuple[Precision, ...]:
     if (name, precision) == ("openvino", "auto") and choose("cpu")[1] != torch.float32:
         return "auto", "float32"
     return (precision,)
+
+
+def _suits(name: str, network: nn.Module) -> bool:
+    return not missing(name) and not (name == "onnxruntime" and hasattr(network, "drawing"))
 
 
 def missing(name: str) -> list[str]:
@@ -89,7 +95,7 @@ def _load(name: str, network: nn.Module, device: str, precision: Precision, key:
 @torch.inference_mode()
 def _compare(engine: Engine, network: nn.Module) -> None:
     """Raise ModelError unless the engine answers as torch does: no conversion, and nothing kept of one, is trusted."""
-    canvas = np.random.default_rng(0).integers(0, 256, (*PROBE, 3), np.uint8)
+    canvas = np.random.default_rng(0).integers(0, 256, (*PROBE, channels_of(network)), np.uint8)
     pixels = torch.from_numpy(canvas[..., ::-1].copy()).permute(2, 0, 1)[None].float() / 255
     wanted = tuple(network(pixels))
     try:

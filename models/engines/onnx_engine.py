@@ -20,6 +20,7 @@ class OnnxEngine:
     """Runs in float32, on a GPU where its provider is installed. Follows `models.engines.base.Engine`."""
 
     name = "onnxruntime"
+    several = False
 
     def __init__(self, network: nn.Module, *, device: str, precision: Precision, key: str) -> None:
         """Raises ModelError: a device or format that it lacks, a network that does not fit."""
@@ -27,6 +28,8 @@ class OnnxEngine:
             raise ModelError(
                 f"engine onnxruntime runs float32 only, not {precision = }; next: engine torch or openvino"
             )
+        if hasattr(network, "drawing"):
+            raise ModelError("engine onnxruntime: this network is not converted for it; next: engine torch or openvino")
         place = _place(device)
         content, self.note = exported(network, key)
         try:
