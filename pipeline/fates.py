@@ -54,6 +54,15 @@ class Fates:
                 post.ready[slot.index] = number
         self._settle(number)
 
+    def _skip_settled(self, stage: int) -> None:
+        """Move an ordered stage past frames that will never come to it."""
+        post = self.posts[stage]
+        while post.cursor < self.accepted:
+            slot = self.live.get(post.cursor)
+            if slot is not None and stage in self.slots[slot].todo:
+                return
+            post.cursor += 1
+
     def _unheld(self) -> list[int]:
         """The slots of frames that only wait, oldest first."""
         return [self.live[index] for index in sorted(self.live) if not self.slots[self.live[index]].leases]

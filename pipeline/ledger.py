@@ -205,15 +205,6 @@ class Ledger(Loans):
                 return chosen
             post.cursor += 1
 
-    def _skip_settled(self, stage: int) -> None:
-        """Move an ordered stage past frames that will never come to it."""
-        post = self.posts[stage]
-        while post.cursor < self.accepted:
-            slot = self.live.get(post.cursor)
-            if slot is not None and stage in self.slots[slot].todo:
-                return
-            post.cursor += 1
-
     def _accept(self, number: int, verdict: Verdict, pts: int, duration: int) -> None:
         slot = self.slots[number]
         index = self.accepted

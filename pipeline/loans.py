@@ -108,18 +108,25 @@ class Loans(Fates):
         return None if recall.finisher in slot.todo else ()
 
     def _later(self, stage: int, index: int) -> tuple[Loan, ...] | None:
-        """The frames that follow this one, as many as are wanted, fewer at the end; None: they are not there yet."""
+        """The frames that follow this one, as many as are wanted, fewer at the end; None: they are not there yet.
+
+        Where frames wait for each other none beyond the wanted number is looked at, also for one that is gone: between
+        stages that recall, to wait for one more would be to wait for ever."""
         post = self.posts[stage]
+        most, waiting = post.rule.later, self.on_full == "block"
+        if waiting and most and index + most >= self.accepted and not self.over:
+            return None
         found: list[Loan] = []
-        for later, number in self.live.items() if post.rule.later else ():  # they stand there in their order
-            if later <= index or stage not in self.slots[number].todo:
+        for later in range(index + 1, index + 1 + most) if waiting else (list(self.live) if most else ()):
+            number = self.live.get(later, -1)
+            if later <= index or number < 0 or stage not in self.slots[number].todo:
                 continue
             if later not in post.ready:
                 return None
             found.append(self.slots[number].loan(number))
-            if len(found) == post.rule.later:
+            if len(found) == most:
                 break
-        return tuple(found) if len(found) == post.rule.later or self.over else None
+        return tuple(found) if waiting or len(found) == most or self.over else None
 
     # Inside: keeping
 
@@ -140,6 +147,8 @@ class Loans(Fates):
 
     def _sweep(self) -> None:
         """Free what is kept for nobody any more."""
+        for stage in self._recalls:
+            self._skip_settled(stage)
         for index, number in list(self.kept.items()):
             if number not in self.readers and not self._is_wanted(self.slots[number]):
                 del self.kept[index]

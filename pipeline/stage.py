@@ -62,7 +62,8 @@ class Stage(BaseModel):
     `frame.finished`: the frame `lag` before this one (its field or attribute, 1 where it has none; not live) with what
     it reads, writes and recalls; None where there is none. Where frames drop it is the newest one that it has not had.
     With `looks_ahead` it gets `frame.later`: as many of the frames that follow as the pipeline's `delay` says, with
-    what it reads; fewer only at the end of the stream. All of them are read only, and gone when `process()` returns.
+    what it reads; fewer only at the end of the stream and where one of them was rejected or went out blank. All of them
+    are read only, and gone when `process()` returns.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

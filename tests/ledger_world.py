@@ -191,7 +191,7 @@ class World:
         elif verdict is Verdict.FAILED:
             self.blank.add(pts)
         elif verdict is Verdict.DONE:
-            self._heard_done(lease.stage, pts)
+            self.heard_done(lease.stage, pts)
 
     def _heard_source(self, verdict: Verdict, pts: int) -> None:
         if verdict is Verdict.DONE:
@@ -199,7 +199,7 @@ class World:
         elif verdict is not Verdict.RETURNED:
             self.rejected += 1
 
-    def _heard_done(self, stage: int, pts: int) -> None:
+    def heard_done(self, stage: int, pts: int) -> None:
         if self.rules[stage].ordered:
             assert self.accepted[pts] > self.last.get(stage, -1), "an ordered stage did frames out of order"
             self.last[stage] = self.accepted[pts]
@@ -216,10 +216,17 @@ class World:
             proc.owes.append(given)
             if proc.alive:
                 proc.inbox.append(given)
-            if given.stage:
-                assert given.index == self.accepted[given.pts]
-                assert given.blank == (given.pts in self.blank), "blank, or not, without reason"
+            self.check_given(given)
         self._check_nobody_waits_in_vain()
+
+    def check_given(self, given: GrantTo) -> None:
+        if given.stage:
+            assert given.index == self.accepted[given.pts]
+            assert given.blank == (given.pts in self.blank), "blank, or not, without reason"
+
+    def stays(self, slot: int) -> bool:
+        """Whether a live source may not have this slot, whatever it waits for."""
+        return bool(self.ledger.slots[slot].leases)
 
     def _check_nobody_waits_in_vain(self) -> None:
         ledger = self.ledger
@@ -233,7 +240,7 @@ class World:
             if at == 0 and ledger.intake_open:
                 assert not ledger.free, "a slot is free and the source waits"
                 if ledger.on_full == "drop_oldest":
-                    assert all(ledger.slots[slot].leases for slot in ledger.live.values()), "a live source waits"
+                    assert all(map(self.stays, ledger.live.values())), "a live source waits"
             elif at and not post.rule.ordered:
                 assert not post.ready, "a frame and a worker wait for each other"
 

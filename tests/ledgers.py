@@ -30,7 +30,7 @@ def check_sums(ledger: Ledger) -> None:
     under_way = set(ledger.live.values())
     assert ledger.balanced
     assert sum(ledger.dropped.values()) == ledger.fates["dropped"]
-    groups = (set(ledger.free), under_way, at_source, ledger.quarantined)
+    groups = (set(ledger.free), under_way, at_source, ledger.quarantined, set(ledger.kept.values()))
     assert sum(map(len, groups)) == len(ledger.slots) == len(set().union(*groups)), "a slot has leaked"
     assert len(ledger.free) == len(set(ledger.free))
 

@@ -109,6 +109,58 @@ def test_a_stage_with_a_pool_is_granted_one_frame_at_a_time(tmp_path: Path) -> N
     assert not plan.ahead(plan.stages[2])
 
 
+def seeing(folder: Path, *stages: str, sets: tuple[str, ...] = ()) -> Plan:
+    """TOY with these stages of tests.toys_memory before and behind its Invert: `name:Class`, or `-` for that."""
+    lines = [
+        '  - {name: invert, uses: "tests.toys:Invert"}' if one == "-" else
+        '  - {{name: {}, uses: "tests.toys_memory:{}"}}'.format(*one.split(":")) for one in stages
+    ]  # fmt: skip
+    return load(folder, TOY.replace('  - {name: invert, uses: "tests.toys:Invert"}', "\n".join(lines)), *sets)
+
+
+def test_a_stage_that_sees_other_frames_takes_slots_for_them(tmp_path: Path) -> None:
+    plain, plan = load(tmp_path, TOY), seeing(tmp_path, "learn:LearnAhead", "-", sets=("delay=4",))
+    learn = plan.stages[1]
+    assert (learn.recalls_from, learn.recalled, learn.lag, learn.later) == ("invert", ("clean",), 3, 4)
+    assert plan.slots == plain.slots + learn.credits + 3 + 4
+    rule = plan.rules[1]
+    assert (rule.ordered, rule.recalls_from, rule.lag, rule.later) == (True, "invert", 3, 4)
+    assert [rule.lag + rule.later for rule in plan.rules] == [0, 7, 0, 0]
+
+
+def test_where_nobody_finishes_frames_further_on_none_are_recalled(tmp_path: Path) -> None:
+    learn = seeing(tmp_path, "-", "learn:Learn").stages[2]
+    assert (learn.recalls_from, learn.recalled, learn.lag) == (None, (), 0)
+
+
+@pytest.mark.parametrize(
+    ("stages", "sets", "words"),
+    [
+        (("-",), ("delay=2",), "delay = 2, but no stage here looks ahead"),
+        (("ahead:Ahead", "-"), ("delay=65",), "delay"),
+        (("learn:Learn", "-"), ("learn.lag=0",), "stages.learn: lag = 0, but it must be 1 to 64"),
+        (("learn:Learn", "-"), ("learn.lag=65",), "stages.learn: lag = 65, but it must be 1 to 64"),
+        (("learn:LearnMore", "ahead:RestAhead", "-"), ("delay=3",), "stages.learn: lag = 3, but it must be 4 to 64"),
+        (("learn:LearnMore", "ahead:RestAhead", "-"), ("delay=2", "slots=10"), "5 that stages see beside their own"),
+        (("learn:LearnLively", "-"), (), "`lag` cannot be a live field"),
+        (("ahead:AheadWithoutState", "-"), (), "for transforms that say `stateful`"),
+    ],
+)
+def test_what_no_stage_can_see_is_refused(
+    tmp_path: Path, stages: tuple[str, ...], sets: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        seeing(tmp_path, *stages, sets=sets)
+    assert words in str(caught.value)
+
+
+def test_planes_of_two_branches_cannot_be_recalled_together(tmp_path: Path) -> None:
+    side = '  - {name: side, uses: "tests.toys_memory:Slow", after: learn}\n'
+    side += '  - {name: last, uses: "tests.toys:MaskOnly"}\n'
+    learn = '  - {name: learn, uses: "tests.toys_memory:LearnMore"}\n  - {name: invert'
+    assert "which different branches write" in refusal(tmp_path, TOY.replace("  - {name: invert", learn) + side)
+
+
 @pytest.mark.fault("F8")
 def test_too_few_slots_are_refused_with_the_formula(tmp_path: Path) -> None:
     assert "make 6" in refusal(tmp_path, TOY, "slots=4", "invert.workers=3")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline.config import BuiltStage, StageConfig, load_config
 from pipeline.errors import ConfigError
@@ -15,7 +16,7 @@ from stages.ingest.file import File
 from stages.inpainting import Inpainting
 from stages.segmentation import Segmentation
 from tests.clips import make_clip, picture, read_all
-from tests.runs import Run
+from tests.runs import Run, toy
 from tests.toys import Numbers
 from tests.toys import picture as toy_picture
 from tests.toys_memory import Shelves
@@ -105,6 +106,17 @@ def test_a_pool_is_carried_from_picture_to_picture() -> None:
     with Inline([source, built], FrameSpec(width=64, height=48)) as steps:
         masks = [int(steps.process(image).mask[0, 0]) for image in pictures]
     assert masks == [0, 0, *(int(image[0, 0, 0]) for image in pictures[:4])]
+
+
+def test_what_a_stage_recalls_is_that_of_the_frame_so_long_before(tmp_path: Path) -> None:
+    """As in a run (tests/e2e/test_loans.py): the stage itself looks at what it is lent."""
+    names = {"learn": "toys_memory:Learn", "invert": "toys:Invert"}
+    stages = [{"name": name, "uses": f"tests.{cls}"} for name, cls in names.items()]
+    config = toy(tmp_path, *stages, sink="CollectWithMask")
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(config))
+    with Inline.of(str(tmp_path / "toy.yaml"), width=64, height=48) as steps:
+        masks = [int(steps.process(toy_picture(index, 48, 64)).mask[0, 0]) for index in range(7)]
+    assert masks == [0, 0, 0, 1, 3, 6, 10]
 
 
 def test_what_is_configured_for_a_file_is_no_mistake_where_nothing_is_kept() -> None:

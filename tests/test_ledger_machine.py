@@ -36,20 +36,24 @@ class LedgerMachine(RuleBasedStateMachine):
 
     make: ClassVar[type[Ledger]] = Ledger
     steal: ClassVar[bool] = False
+    around: ClassVar[type[World]] = World
+    trees: ClassVar[list[list[StageRule]]] = TREES
     world: World
 
     @initialize(
-        tree=st.sampled_from(TREES),
+        tree=st.integers(0, 100),
         slots=st.integers(1, 5),
         on_full=st.sampled_from(["block", "drop_oldest"]),
         max_tries=st.integers(1, 3),
         generation=st.sampled_from([0, (1 << 32) - 3]),
     )
-    def begin(self, tree: list[StageRule], slots: int, on_full: Any, max_tries: int, generation: int) -> None:
-        ledger = self.make(tree, slots, on_full=on_full, max_tries=max_tries)
+    def begin(self, tree: int, slots: int, on_full: Any, max_tries: int, generation: int) -> None:
+        rules = self.trees[tree % len(self.trees)]
+        lent = sum(rule.lag + rule.later for rule in rules)  # with fewer slots nothing could go on
+        ledger = self.make(rules, slots + lent, on_full=on_full, max_tries=max_tries)
         for slot in ledger.slots:
             slot.generation = generation
-        self.world = World(tree, ledger, self.steal)
+        self.world = self.around(rules, ledger, self.steal)
         self.world.staff()
 
     def some(self, pick: int, able: Who = lambda _: True) -> list[Proc]:

@@ -13,6 +13,7 @@ from pipeline.frame import FrameSpec
 from pipeline.ledger import Verdict
 from pipeline.messages import (
     MAX_BYTES,
+    MOST_LOANS,
     Commit,
     Done,
     Drain,
@@ -29,6 +30,7 @@ from pipeline.messages import (
     Tally,
     unpack,
 )
+from pipeline.posts import Loan
 
 SPEC = FrameSpec(width=1280, height=720, source="street.mp4")
 MAPPING = Mapping(name="image", shape=(720, 1280, 3), dtype="|u1", count=8, writable=False)
@@ -76,6 +78,25 @@ def test_grants_survive_the_whole_range_of_their_fields(
     assert len(grant.pack()) < 64
 
 
+loan = st.builds(Loan, small, medium, large, large, large)
+
+
+@given(st.none() | loan, st.lists(loan, max_size=MOST_LOANS - 1))
+def test_grants_carry_what_is_lent_beside_their_frame(finished: Loan | None, later: list[Loan]) -> None:
+    grant = Grant(1, 2, 3, 4, 5, finished=finished, later=tuple(later))
+    assert unpack(grant.pack()) == grant
+
+
+def test_a_grant_whose_loans_do_not_fit_is_refused() -> None:
+    lent = Loan(1, 2, 3, 4, 5)
+    whole = Grant(1, 2, 3, 4, 5, finished=lent).pack()
+    none = Grant(1, 2, 3, 4, 5).pack()
+    too_many = Grant(1, 2, 3, 4, 5, later=(lent,) * (MOST_LOANS + 1)).pack()
+    for packed in (whole[:-1], whole[: len(none)], none + b"x", too_many):
+        with pytest.raises(ProtocolError):
+            unpack(packed)
+
+
 @given(small, medium, st.sampled_from(list(Verdict)), large, large, large)
 def test_commits_survive_the_whole_range_of_their_fields(
     slot: int, generation: int, verdict: Verdict, pts: int, duration: int, busy: int
@@ -114,7 +135,11 @@ def nearly(message: object) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.fault("H2")
-@given(st.sampled_from([*SENTENCES, Grant(1, 2, 3, 4, 5), Commit(1, 2, Verdict.DONE)]).flatmap(nearly))
+@given(
+    st.sampled_from(
+        [*SENTENCES, Grant(1, 2, 3, 4, 5, finished=Loan(1, 2, 3, 4, 5)), Commit(1, 2, Verdict.DONE)]
+    ).flatmap(nearly)
+)
 def test_a_damaged_message_is_refused_or_is_another_whole_one(data: bytes) -> None:
     with contextlib.suppress(ProtocolError):
         message = unpack(data)

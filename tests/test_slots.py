@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline.frame import MAX_OBJECTS, OBJECT, STANDARD_PLANES, FrameSpec
 from pipeline.messages import Grant, Mapping
+from pipeline.posts import Loan
 from pipeline.ring import FrameRing, memory_region, plane_region, pool_region
 from pipeline.slots import SlotViews
 
@@ -17,21 +19,29 @@ SPEC = FrameSpec(width=16, height=8)
 
 @pytest.fixture
 def views() -> SlotViews:
-    """Three slots of image (read), objects and mask (written), a lasting array, and one kept once."""
-    regions = [plane_region(STANDARD_PLANES[name], SPEC, 3) for name in ("image", "objects", "mask")]
+    """Three slots of image (read), objects and mask (written), clean (recalled), a lasting array, one kept once."""
+    regions = [plane_region(STANDARD_PLANES[name], SPEC, 3) for name in ("image", "objects", "mask", "clean")]
     regions += [memory_region("stage/sum", (1,), "<i8"), pool_region("stage/shelf", (4,), "|u1")]
     ring = FrameRing.create(regions)
     writer = ring.lend("image", writable=True)
     for number, array in enumerate(regions[0].arrays(writer, writable=True)):
         array[:] = number + 1
-    flags = [("image", False, False), ("objects", True, False), ("mask", True, False)]
+    flags = [("image", False, False), ("objects", True, False), ("mask", True, False), ("clean", False, False)]
     flags += [("stage/sum", True, True), ("stage/shelf", True, True)]
     mappings, fds = [], []
     for (name, writable, memory), region in zip(flags, regions, strict=True):
         dtype = "objects" if name == "objects" else region.dtype.str
         short = name.rpartition("/")[2]
         mappings.append(
-            Mapping(name=short, shape=region.shape, dtype=dtype, count=region.count, writable=writable, memory=memory)
+            Mapping(
+                name=short,
+                shape=region.shape,
+                dtype=dtype,
+                count=region.count,
+                writable=writable,
+                memory=memory,
+                recalled=name == "clean",
+            )
         )
         fds.append(ring.lend(name, writable=writable))
     ring.close()
@@ -111,6 +121,22 @@ def test_what_is_kept_once_is_the_same_for_every_frame_and_both_halves(views: Sl
         frame = views.frame(grant(slot, buffer=buffer))
         assert frame.pool["shelf"].tolist() == [0, 9, 0, 0]
         assert set(frame.before) == set(frame.after) == {"sum"}
+
+
+def test_frames_that_are_lent_show_their_planes_and_none_can_be_written(views: SlotViews) -> None:
+    lent = [Loan(slot, 1, slot + 10, slot + 20, 2) for slot in range(3)]
+    frame = views.frame(dataclasses.replace(grant(1), finished=lent[0], later=(lent[2],)))
+    assert set(frame.planes) == {"image", "objects", "mask"}
+    finished, (later,) = frame.finished, frame.later
+    assert finished is not None
+    assert (finished.index, finished.pts, finished.duration) == (10, 20, 2)
+    assert (set(finished.planes), set(later.planes)) == ({"image", "objects", "mask", "clean"}, {"image"})
+    assert (finished.image[0, 0, 0], frame.image[0, 0, 0], later.image[0, 0, 0]) == (1, 2, 3)
+    for plane in (*finished.planes.values(), *later.planes.values()):
+        with pytest.raises(ValueError, match="read-only"):
+            plane[:] = 1
+    again = views.frame(grant(1))
+    assert (again.finished, again.later) == (None, ())
 
 
 def test_of_too_many_objects_the_best_stay(views: SlotViews) -> None:

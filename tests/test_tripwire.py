@@ -11,7 +11,7 @@ import yaml
 
 from pipeline.config import load_config
 from pipeline.messages import Grant
-from pipeline.posts import GrantTo, Slot
+from pipeline.posts import GrantTo, Loan, Slot
 from pipeline.run import Result, run_plan
 from pipeline.tripwire import Tripwire, TripwireError
 from tests.runs import toy
@@ -58,6 +58,21 @@ def test_a_plane_that_is_being_written_is_seen_before_and_after() -> None:
     writer.begin(grant(1, 8))
     with pytest.raises(TripwireError, match="being written"):
         reader.end(grant(1, 7))
+
+
+def test_planes_of_frames_that_are_lent_are_looked_at_too() -> None:
+    image, mask, clean = margins(), margins(), margins()
+    for planes, slot in (([image, mask, clean], 0), ([image, mask], 1), ([image], 2)):
+        Tripwire({}, {str(at): plane for at, plane in enumerate(planes)}).end(grant(slot, 7))
+    looks = Tripwire({"image": image}, {"mask": mask}, {"clean": clean})
+    lent = [Loan(slot, 7, 3, 0, 0) for slot in range(3)]
+    right = dataclasses.replace(grant(1, 7), finished=lent[0], later=(lent[2],))
+    looks.begin(right)
+    looks.end(right)
+    with pytest.raises(TripwireError, match="'clean' of frame 3 is not its own"):
+        looks.check(dataclasses.replace(right, finished=lent[1]))
+    with pytest.raises(TripwireError, match="'image' of frame 3 is not its own"):
+        looks.check(dataclasses.replace(right, later=(Loan(2, 8, 3, 0, 0),)))
 
 
 def run_with_a_wrong_stamp(folder: Path, patch: pytest.MonkeyPatch, stage: int) -> Result:

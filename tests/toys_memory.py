@@ -8,7 +8,7 @@ import signal
 import time
 
 from pipeline.frame import Frame, FrameSpec
-from pipeline.stage import Transform
+from pipeline.stage import Transform, live
 from tests.toys import picture
 
 SHELVES = 3
@@ -140,3 +140,22 @@ class LearnAhead(Learn):
         assert len(frame.later) == min(self.later, self.count - 1 - frame.index)
         assert all((one.image == picture(one.index, *one.image.shape[:2])).all() for one in frame.later)
         super().process(frame)
+
+
+class LearnMore(Learn):
+    recalls = ("clean", "rest")
+
+
+class LearnLively(Learn):
+    lag: int = live(default=3)
+
+
+class AheadWithoutState(Ahead):
+    stateful = False
+
+
+class RestAhead(Slow):
+    """Looks ahead between a stage that learns and the one that it learns from."""
+
+    looks_ahead = True
+    stateful = True

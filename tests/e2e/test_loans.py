@@ -107,7 +107,8 @@ def test_a_stage_that_looks_ahead_sees_what_follows_and_the_end_and_waits_for_no
     sets = "--set", "ingest.rejects=[9, 10, 59]", "--set", "delay=3", "--set", "ahead.skips=2"
     run = Run(tmp_path, toy(tmp_path, AHEAD, INVERT, sink="CollectWithMask"), *sets)
     assert run.end().code == 0
-    assert [line[4] for line in run.lines()] == [3] * 54 + [2, 1, 0]
+    there = set(range(60)) - {9, 10, 59}
+    assert [line[4] for line in run.lines()] == [len(there & {i + 1, i + 2, i + 3}) for i in sorted(there)]
 
 
 def test_a_live_run_with_a_delay_goes_on(tmp_path: Path) -> None:
