@@ -60,6 +60,7 @@ def _stage(at: int, plan: Plan, ledger: Ledger, crew: Crew, books: Books, steeri
         "wait_s": round(meter.wait.seconds, 6),
         "restarts": meter.restarts,
         "failures": meter.failures,
+        "counts": dict(meter.counts),
         "dropped": ledger.dropped[built.name],
         "workers": [_worker(member, ledger) for member in sorted(crew.of(at), key=lambda m: (m.number, m.incarnation))],
     }

@@ -64,6 +64,7 @@ def speaker(monkeypatch: pytest.MonkeyPatch) -> Speaker:
 
 def test_the_numbers_of_the_status_are_served_in_seconds_and_by_name(speaker: Speaker) -> None:
     speaker.told["stages"]["inpainting"] |= {"queue": 7, "restarts": 3, "dropped": 21, "failures": 2}
+    speaker.told["stages"]["inpainting"]["counts"] = {"level: small": 17}
     speaker.told["frames"]["dropped"] = {"inpainting": 21, "output": 1}
     speaker.told["slots"] = {"total": 14, "free": 4, "quarantined": 1}
     with Exporter(0) as served:
@@ -87,6 +88,7 @@ def test_the_numbers_of_the_status_are_served_in_seconds_and_by_name(speaker: Sp
     assert of(found, "cleanplate_stage_dropped_total", **stage) == 21
     assert of(found, "cleanplate_stage_workers", **stage) == 2
     assert of(found, "cleanplate_worker_frames_total", **stage, worker="1") == 115
+    assert of(found, "cleanplate_counted_total", **stage, what="level: small") == 17
     assert not [name for name, _ in found if "gpu" in name]
 
 

@@ -23,6 +23,7 @@ from pipeline.cli.figures import Look
 from pipeline.cli.screen import app as screen_app
 from pipeline.cli.screen import watcher
 from pipeline.cli.screen.app import Top
+from pipeline.cli.screen.header import counts
 from pipeline.cli.screen.marks import bar, clock, curve, cut, number, share, size
 from pipeline.cli.screen.question import MEANINGS, Legend, Question
 from pipeline.cli.screen.table import COLUMNS
@@ -201,6 +202,16 @@ def colour_of(app: Top, word: str) -> tuple[int, int, int] | None:
 def alike(one: tuple[int, int, int] | None, other: Color) -> bool:
     """But for rounding."""
     return one is not None and all(abs(a - b) < 4 for a, b in zip(one, other.rgb, strict=True))
+
+
+@pytest.mark.parametrize("width", [60, *range(70, 140, 7)])
+def test_frames_that_were_filled_less_well_are_counted_where_there_is_room(width: int) -> None:
+    told = answer()
+    assert "less well" not in counts(told, width).plain
+    told["stages"]["inpainting"]["counts"] = {"level: small": 12, "level: plate": 5, "inpainted": 40}
+    line = counts(told, width).plain
+    assert "less well 17" in line or width < 100
+    assert "less well 17" not in line or len(line.rstrip()) <= width
 
 
 def test_the_slowest_stage_is_chosen_first_and_the_arrows_choose_others() -> None:

@@ -94,6 +94,12 @@ def _stages(run: str, stages: Mapping[str, Mapping[str, Any]]) -> Iterator[Metri
         for stage, told in stages.items():
             counter.add_metric((run, stage), told[key])
         yield counter
+    counted = CounterMetricFamily("cleanplate_counted", "What a stage counts.", labels=("run", "stage", "what"))
+    for stage, told in stages.items():
+        for what, count in told["counts"].items():
+            counted.add_metric((run, stage, what), count)
+    if counted.samples:
+        yield counted
     for name, about, key in (
         ("cleanplate_queue_frames", "Frames that wait for a stage.", "queue"),
         ("cleanplate_stage_workers", "Workers that a stage should have.", "wanted"),

@@ -97,9 +97,17 @@ def counts(answer: Mapping[str, Any], width: int) -> Content:
     parts: list[Content | str] = []
     for word, count, colour in fates:
         parts += [Content.assemble((f"{word} ", FAINT), (f"{count:,}", colour)), " " * gap]
+    if (lesser := _lesser(answer)) and sum(map(len, parts)) + len(f"less well {lesser:,}") <= width:
+        parts.append(Content.assemble(("less well ", FAINT), (f"{lesser:,}", WARN)))
     if not answer["ledger_balanced"]:
         parts += [Content.styled("the sums do not agree", BAD)]
     return Content.assemble(*parts)
+
+
+def _lesser(answer: Mapping[str, Any]) -> int:
+    """Frames that were done below the best level, to keep up."""
+    kinds = (kind for stage in answer["stages"].values() for kind in stage["counts"].items())
+    return sum(count for what, count in kinds if what.startswith("level: "))
 
 
 def slots(told: Mapping[str, int], width: int) -> Content:
