@@ -21,6 +21,8 @@ from benchmarks.scenarios_judge import each
 from pipeline.frame import Image
 
 RESULT = FOLDER / "quality.json"
+TRACKED = "-tracked"
+NAMES = [way for name in scenarios.NAMES for way in ((name, name + TRACKED) if name.startswith("miss") else (name,))]
 
 Told = Callable[[str], None]
 
@@ -54,14 +56,16 @@ def _strip(file: File, frames: Sequence[Image], figures: dict[str, Any], place: 
 
 
 def run_scenarios(names: Sequence[str], shown: Path, told: Told) -> dict[str, Any]:
-    """The figures of these scenarios through the plate alone, with the masks that they give."""
+    """The figures of these scenarios with the masks that they give: through the plate alone, or, as `NAME-tracked`,
+    through tracking and then the plate."""
     found: dict[str, Any] = {}
     for name in names:
-        clip = scenarios.make(name)
-        outcome = scenarios.run_plate(clip)
-        skipped = [clip.missed(index) for index in range(len(clip.frames))]
-        moments = list(each(outcome.frames, clip.truth, clip.hidden, skipped))
-        figures = {"says": clip.says, **scenarios.score(clip, outcome), **means(moments)}
+        tracked = name.endswith(TRACKED)
+        clip = scenarios.make(name.removesuffix(TRACKED))
+        outcome = scenarios.run_plate(clip, tracking=tracked)
+        moments = list(each(outcome.frames, clip.truth, clip.hidden, scenarios.unjudged(clip, tracked)))
+        says = f"{clip.says}; tracking holds the mask" if tracked else clip.says
+        figures = {"says": says, **scenarios.score(clip, outcome, tracked), **means(moments)}
         chosen = telling(clip.hidden, figures["inside_of_frames"])
         rows = [row_of(clip.frames[at], clip.masks[at], clip.hidden[at], outcome.frames[at], clip.truth[at])
                 for at in chosen]  # fmt: skip
@@ -82,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         quality_page.PICTURES.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as scratch:
             content = run_files(wanted.clips, Path(scratch), quality_page.PICTURES, wanted.private, _tell)
-        content["scenarios"] = run_scenarios(scenarios.NAMES, quality_page.PICTURES, _tell)
+        content["scenarios"] = run_scenarios(NAMES, quality_page.PICTURES, _tell)
         save(RESULT, complete("quality", content))
     quality_page.write()
 

@@ -23,7 +23,7 @@ from benchmarks.sections import table
 from pipeline.errors import ConfigError
 from pipeline.reading import close_match
 
-__all__ = ["NAMES", "Outcome", "Scenario", "Stage", "judge", "make", "run_plate", "score"]
+__all__ = ["NAMES", "Outcome", "Scenario", "Stage", "judge", "make", "run_plate", "score", "unjudged"]
 
 MAKERS: Mapping[str, Callable[[Stage], Scenario]] = {
     "miss-single": fixed.miss_single,
@@ -57,9 +57,14 @@ def make(name: str, stage: Stage | None = None) -> Scenario:
     return MAKERS[name](stage or Stage())
 
 
-def score(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
-    """The figures of one clip. Where the given mask misses somebody the plate can do nothing: that is not judged."""
-    skipped = [scenario.missed(index) for index in range(len(scenario.frames))]
+def unjudged(scenario: Scenario, tracking: bool = False) -> list[bool]:
+    """The frames in which the given mask misses somebody: the plate can do nothing there, but tracking can."""
+    return [scenario.missed(index) and not tracking for index in range(len(scenario.frames))]
+
+
+def score(scenario: Scenario, outcome: Outcome, tracking: bool = False) -> dict[str, Any]:
+    """The figures of one clip, but for frames that are `unjudged`."""
+    skipped = unjudged(scenario, tracking)
     found = judge(outcome.frames, scenario.truth, scenario.hidden, skipped)
     return {
         **{key: round(value, 2) for key, value in found.items()},
@@ -89,8 +94,8 @@ def _rows(wanted: argparse.Namespace, stage: Stage) -> Iterator[str]:
     rows = []
     for name in wanted.names or NAMES:
         scenario = make(name, stage)
-        outcome = run_plate(scenario, model=wanted.model)
-        found = score(scenario, outcome)
+        outcome = run_plate(scenario, model=wanted.model, tracking=wanted.tracking)
+        found = score(scenario, outcome, wanted.tracking)
         rows.append([name, *(f"{found[key]:.1f}" for key in ("inside_db", "outside_db")), *_others(found)])
         yield f"{name}: {scenario.says}; {rows[-1][1:]}"
         if wanted.sheet:
@@ -114,6 +119,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", type=int, nargs=2, default=(480, 270), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--frames", type=int, default=75)
     parser.add_argument("--model", default="telea", help="what fills what the plate does not know")
+    parser.add_argument("--tracking", action="store_true", help="masks go through the stage that follows people")
     return parser.parse_args(arguments)
 
 

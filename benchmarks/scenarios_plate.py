@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from pydantic import PrivateAttr
 
 from benchmarks.scenarios_clip import Scenario
 from pipeline.config import Plan, load_config
-from pipeline.frame import Frame, FrameSpec, Image
+from pipeline.frame import OBJECT, Frame, FrameSpec, Image
 from pipeline.inline import Inline
 from pipeline.stage import Transform
 
@@ -37,6 +38,28 @@ class Given(Transform):
         frame.put_objects(frame.objects[:0])
 
 
+class GivenInstances(Transform):
+    """The same for `tracking`: each island of a mask is somebody who was found in that frame."""
+
+    writes: ClassVar[tuple[str, ...]] = ("found", "labels")
+
+    path: str
+
+    _masks: NDArray[np.uint8] = PrivateAttr()
+
+    def setup(self, spec: FrameSpec) -> None:
+        self._masks = np.load(self.path, mmap_mode="r", allow_pickle=False)
+
+    def process(self, frame: Frame) -> None:
+        count, islands, facts, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(self._masks[frame.index]))
+        rows = np.zeros(count - 1, OBJECT)
+        rows["track"], rows["score"], rows["landmarks"] = -1, 0.9, np.nan
+        x, y, width, height = facts[1:, :4].T
+        rows["box"] = np.stack((x, y, x + width, y + height), 1)
+        np.copyto(frame.labels, islands, casting="unsafe")
+        frame.put_found(rows)
+
+
 @dataclass
 class Outcome:
     """What came out: pictures, in each frame the share of the mask that the plate did not know, and the time.
@@ -49,14 +72,15 @@ class Outcome:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def run_plate(scenario: Scenario, *, model: str = "telea", **plate_options: Any) -> Outcome:
+def run_plate(scenario: Scenario, *, model: str = "telea", tracking: bool = False, **plate_options: Any) -> Outcome:
     """Every frame through `plate` with these options and then `inpainting`, in this process.
 
-    `model`: what fills what the plate does not know. Raises ConfigError for an option that the plate does not have."""
+    `model`: what fills what the plate does not know; `tracking`: the given masks go through the stage that holds those
+    of people who are missed. Raises ConfigError for an option that the plate does not have."""
     outcome, seconds = Outcome(), []
     width, height = scenario.size
     with tempfile.TemporaryDirectory() as folder:
-        plan = _plan(scenario, Path(folder), model, plate_options)
+        plan = _plan(scenario, Path(folder), model, tracking, plate_options)
         spec = FrameSpec(width=width, height=height, rate=scenario.rate)
         with Inline.whole(plan, spec) as steps:
             for image in scenario.frames:
@@ -70,12 +94,14 @@ def run_plate(scenario: Scenario, *, model: str = "telea", **plate_options: Any)
     return outcome
 
 
-def _plan(scenario: Scenario, folder: Path, model: str, plate: Mapping[str, Any]) -> Plan:
+def _plan(scenario: Scenario, folder: Path, model: str, tracking: bool, plate: Mapping[str, Any]) -> Plan:
     masks = folder / "masks.npy"
     np.save(masks, np.stack(scenario.masks))
-    stages = [
+    given = f"benchmarks.scenarios_plate:{'GivenInstances' if tracking else 'Given'}"
+    stages: list[dict[str, Any]] = [
         {"name": "ingest", "uses": "stages.ingest:Auto"},
-        {"name": "given", "uses": "benchmarks.scenarios_plate:Given", "with": {"path": str(masks)}},
+        {"name": "segmentation", "uses": given, "with": {"path": str(masks)}},
+        *([{"name": "tracking", "uses": "stages.tracking:Tracking"}] if tracking else []),
         {"name": "plate", "uses": "stages.inpainting:Plate", "with": dict(plate)},
         {"name": "inpainting", "uses": "stages.inpainting:Inpainting", "with": {"model": model}},
         {"name": "output", "uses": "stages.output:Auto"},

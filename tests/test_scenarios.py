@@ -13,11 +13,13 @@ import pytest
 from benchmarks import scenarios
 from benchmarks.scenarios_clip import Scenario, Stage
 from benchmarks.scenarios_judge import each, judge, psnr
+from benchmarks.scenarios_plate import GivenInstances
 from benchmarks.scenarios_scenery import Scenery
 from benchmarks.scenarios_sheet import write_picture, write_sheet
 from pipeline.errors import ConfigError
-from pipeline.frame import Image
+from pipeline.frame import FrameSpec, Image
 from stages.ingest.still import read_still
+from tests.frames import blank_frame
 
 SMALL = Stage(width=160, height=90, count=30)
 
@@ -165,6 +167,20 @@ def test_the_plate_brings_the_room_back_and_says_what_it_did_not_know() -> None:
     assert found["rest"] < 0.2
     first = scenarios.run_plate(clip("steps-aside")).rest
     assert first[0] == 1, "nobody has seen what is behind"
+
+
+def test_tracking_is_given_who_was_found_and_nobody_where_nobody_was() -> None:
+    made = clip("miss-five")
+    stage = GivenInstances(path="")
+    stage._masks = np.stack(made.masks)
+    frame = blank_frame(FrameSpec(width=SMALL.width, height=SMALL.height), 14)
+    for frame.index in (12, 16, 17):
+        stage.process(frame)
+        assert len(frame.found) == (0 if made.missed(frame.index) else 1)
+        assert np.array_equal(frame.labels > 0, made.masks[frame.index] > 0)
+        for row in frame.found:
+            x0, y0, x1, y1 = row["box"].astype(int)
+            assert frame.labels[y0:y1, x0:x1].sum() == frame.labels.sum()
 
 
 def test_an_option_that_the_plate_does_not_have_is_refused() -> None:
