@@ -79,7 +79,7 @@ class Ahead:
             inside = shapes.cells_in(stamps.core(stamp, rect), rect, self._motion)
             flow = self._flow(frame.later[at].index, now, before)
             starts = [step, np.zeros(2), *([np.median(flow[inside > 0], 0)] if inside.any() else [])]
-            found = Search(now, before).follow(inside, starts)
+            found = Search(now, before, leaving=True).follow(inside, starts)
             if found is None:
                 return None
             step = found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.frame import Image
 
 LONG_SIDE = 320  # pixels of the reduced picture, about: a third of a millisecond, whatever the frame's size
-LEAST = 16  # pixels of a side: DIS finds nothing in less
+LEAST = 32  # pixels of a side: in 16 x 320 DIS reads beyond its pictures
 SAME = 0.5  # correlation of a picture with the next one, moved back by the flow: below it is another scene
 FLAT = 1.0  # levels of standard deviation in which there is nothing to correlate
 

@@ -18,6 +18,7 @@ FEWEST = 12  # pixels that can be told from others
 SAMPLES = 320  # pixels that are compared
 MARGIN = 48  # pixels by which a patch may move, and leave the picture
 ENOUGH = 48  # levels: what differs by more differs
+OUTSIDE = 12  # levels that a pixel counts where there is nothing to compare it with
 OTHER = 24  # of mean difference: it is not to be seen there
 STEPS = 16  # of a search, two pixels wide, then one
 
@@ -27,10 +28,10 @@ _RING = np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, -1), (
 
 
 class Search:
-    """Compares two pictures uint8 [h, w] of one size."""
+    """Compares two pictures uint8 [h, w] of one size. With `leaving`, a patch may have left the picture altogether."""
 
-    def __init__(self, one: Image, other: Image) -> None:
-        self._one, self._shape = one, one.shape
+    def __init__(self, one: Image, other: Image, *, leaving: bool = False) -> None:
+        self._one, self._leaving = one, leaving
         sides = (MARGIN,) * 4
         self._other = cv2.copyMakeBorder(other, *sides, cv2.BORDER_REPLICATE).ravel().astype(np.int16)
         self._inside = cv2.copyMakeBorder(np.ones_like(one), *sides, cv2.BORDER_CONSTANT, value=0).ravel()
@@ -63,14 +64,14 @@ class Search:
         return best
 
     def _differences(self, at: Places, levels: NDArray[np.int16], moves: Places) -> Floats:
-        """Mean difference for each move [N, 2], of what stays in the picture."""
+        """Mean difference for each move [N, 2]; what leaves the picture may agree a little."""
         there = at[None] + (moves[:, 1] * self._width + moves[:, 0])[:, None]
         off = np.minimum(np.abs(self._other[there] - levels), ENOUGH)
         weight = self._inside[there]
-        counted = weight.sum(1, dtype=np.int64)
-        means: Floats = (off * weight).sum(1, dtype=np.int64) / np.maximum(counted, 1)
-        means[counted < FEWEST] = ENOUGH
-        return means
+        counted, total = weight.sum(1, dtype=np.int64), (off * weight).sum(1, dtype=np.int64)
+        if self._leaving:
+            return (total + OUTSIDE * (len(at) - counted)) / len(at)  # type: ignore[no-any-return]
+        return np.where(counted < FEWEST, ENOUGH, total / np.maximum(counted, 1))
 
     def _fraction(self, at: Places, levels: NDArray[np.int16], best: Places) -> Floats:
         """Where between pixels the least difference is: the vertex of a parabola in each axis."""
