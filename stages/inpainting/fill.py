@@ -93,7 +93,7 @@ class Inpainting(Transform):
         for name in ("filled", "rest"):
             self._pins.pin(frame.planes[name])
         np.copyto(frame.clean, frame.filled)
-        crops = find_crops(frame.rest, self.margin, self._price)
+        crops = find_crops(frame.rest, self.margin, self._at_scale)
         if self._ladder is None:
             self._fill(frame, crops, Level.MODEL)
         else:
@@ -136,6 +136,10 @@ class Inpainting(Transform):
                 shrunk = self._scale(level)
                 seconds += self._price(round(height * shrunk), round(width * shrunk))
         return seconds
+
+    def _at_scale(self, height: int, width: int) -> float:
+        """What the model takes for a crop that it sees reduced."""
+        return self._price(round(height * self.scale), round(width * self.scale))
 
     def _price(self, height: int, width: int) -> float:
         """What the model takes for a crop, in seconds."""
