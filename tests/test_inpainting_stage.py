@@ -42,6 +42,9 @@ class Painter:
     def window(self, height: int, width: int) -> tuple[int, int]:
         return height, width
 
+    def cost(self, height: int, width: int) -> float:
+        return 1e-6 * height * width
+
     def inpaint_many(self, crops: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, np.ndarray | None]]:
         return ((at, self.inpaint(*crop)) for at, crop in reversed(list(enumerate(crops))))
 
@@ -89,6 +92,19 @@ def test_each_hole_is_seen_with_its_context_only() -> None:
     stage._inpainter = painter = Painter()
     stage.process(frame)
     assert painter.shapes == [(52, 52), (92, 82)]
+
+
+def test_people_far_apart_are_not_one_crop_because_that_would_be_reduced() -> None:
+    spec = FrameSpec(width=1920, height=400)
+    stage, painter = Inpainting(), Painter()
+    stage.setup(spec)
+    painter.cost = lambda height, width: min(height * width, 512 * 512) * 1e-6 + 0.02
+    stage._inpainter = painter
+    frame = blank_frame(spec)
+    for x in (100, 1400):
+        frame.rest[50:350, x : x + 300] = 255
+    stage.process(frame)
+    assert painter.shapes == [(396, 396)] * 2
 
 
 class Wide(Painter):
@@ -239,7 +255,8 @@ def test_an_unknown_model_is_answered_with_close_matches() -> None:
 
 
 def test_frames_and_crops_are_counted_so_that_calls_per_frame_can_be_told() -> None:
-    stage = ready(model="telea")
+    stage = ready()
+    stage._inpainter = Painter()
     for boxes in ([], [(20, 20, 30, 30), (140, 260, 30, 30)], [(40, 40, 1, SPECK - 1)]):
         frame = with_hole(*boxes)
         stage.process(frame)

@@ -27,11 +27,11 @@ from stages.inpainting.seam import WIDTH as SEAM
 from stages.inpainting.seam import Seam
 
 SPECK = 64  # pixels: a smaller hole is not worth a network
+LARGEST = 512  # pixels a side of a crop that no model reduces
 SMALL = 0.5  # of the size, at the level of that name
 SMOOTH = "push-pull"  # what fills where no network does
-# Seconds for each pixel, on one core: of the frame whatever its holes; of crops at the levels without a network; and of
-# a network that does not say what it costs.
-FRAME_S, PIXEL_S, NETWORK_S = 2e-9, {Level.PLATE: 2e-8, Level.TELEA: 3e-8, Level.SOLID: 4e-9}, 2e-6
+# Seconds for each pixel, on one core: of the frame whatever its holes, and of crops at the levels without a network.
+FRAME_S, PIXEL_S = 2e-9, {Level.PLATE: 2e-8, Level.TELEA: 3e-8, Level.SOLID: 4e-9}
 
 Work = list[Crop]
 
@@ -93,7 +93,7 @@ class Inpainting(Transform):
         for name in ("filled", "rest"):
             self._pins.pin(frame.planes[name])
         np.copyto(frame.clean, frame.filled)
-        crops = find_crops(frame.rest, self.margin, self._at_scale)
+        crops = find_crops(frame.rest, self.margin, self._worth)
         if self._ladder is None:
             self._fill(frame, crops, Level.MODEL)
         else:
@@ -137,14 +137,17 @@ class Inpainting(Transform):
                 seconds += self._price(round(height * shrunk), round(width * shrunk))
         return seconds
 
-    def _at_scale(self, height: int, width: int) -> float:
-        """What the model takes for a crop that it sees reduced."""
-        return self._price(round(height * self.scale), round(width * self.scale))
+    def _worth(self, height: int, width: int) -> float:
+        """What a crop is weighed by: what the model takes for it, at its size or reduced as `scale` says.
+
+        One that is too large for the model is reduced further, and takes no longer than the largest; here it weighs as
+        much as if it were not, or else people far apart would be one crop, and softer for it."""
+        height, width = round(height * self.scale), round(width * self.scale)
+        return max(self._price(height, width), self._price(LARGEST, LARGEST) * height * width / LARGEST**2)
 
     def _price(self, height: int, width: int) -> float:
         """What the model takes for a crop, in seconds."""
-        cost = getattr(self._inpainter, "cost", None)
-        return float(cost(max(1, height), max(1, width))) if cost else NETWORK_S * height * width
+        return self._inpainter.cost(max(1, height), max(1, width))
 
     @property
     def _is_network(self) -> bool:
