@@ -1,8 +1,8 @@
 """How good is removal? Clips whose truth is known, through the command line and through the plate alone.
 
 `python -m benchmarks.quality [--clips FOLDER]` measures, writes `results/quality.json`, and makes `docs/quality.md`,
-its pictures and plots anew; `--page` only the page and the plots, from the results. `--private FOLDER`: pictures of the
-clips in FOLDER, which are not ours to publish, go there.
+its pictures and plots anew; `--page` only the page and the plots, from the results. `--private FOLDER`: pictures of
+those clips, which are not ours to publish, go there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import baseline, quality_page, scenarios
 from benchmarks.quality_clips import File, files, means, measure
 from benchmarks.quality_pictures import row_of, telling, write_strip
-from benchmarks.results import FOLDER, complete, save
+from benchmarks.results import FOLDER, complete, load, save
 from benchmarks.scenarios_judge import each
 from pipeline.frame import Image
 
@@ -76,19 +76,32 @@ def run_scenarios(names: Sequence[str], shown: Path, told: Told) -> dict[str, An
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure where that is wanted; make the page."""
+    """Measure what is wanted; make the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
     parser.add_argument("--clips", type=Path, help="a folder of clips with their true background")
     parser.add_argument("--private", type=Path, help="where pictures of those clips go")
+    parser.add_argument("--only", choices=("clips", "scenarios"), help="the rest stays as it was measured before")
     parser.add_argument("--page", action="store_true", help="measure nothing")
     wanted = parser.parse_args(arguments)
     if not wanted.page:
-        quality_page.PICTURES.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as scratch:
-            content = run_files(wanted.clips, Path(scratch), quality_page.PICTURES, wanted.private, _tell)
-        content["scenarios"] = run_scenarios(NAMES, quality_page.PICTURES, _tell)
-        save(RESULT, complete("quality", content))
+        before = load(RESULT, "quality") if wanted.only else {}
+        save(RESULT, complete("quality", {**_kept(before), **_measure(wanted)}))
     quality_page.write()
+
+
+def _measure(wanted: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    quality_page.PICTURES.mkdir(parents=True, exist_ok=True)
+    if wanted.only != "scenarios":
+        with tempfile.TemporaryDirectory() as scratch:
+            found = run_files(wanted.clips, Path(scratch), quality_page.PICTURES, wanted.private, _tell)
+    if wanted.only != "clips":
+        found["scenarios"] = run_scenarios(NAMES, quality_page.PICTURES, _tell)
+    return found
+
+
+def _kept(before: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in before.items() if key in ("lama", "clips", "scenarios")}
 
 
 def _tell(line: str) -> None:
