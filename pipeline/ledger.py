@@ -116,7 +116,7 @@ class Ledger(Loans):
     def grants(self, nearly_done: Container[int] = ()) -> list[GrantTo]:
         """Everything that can be granted now, and is from now on. `nearly_done`: workers that need their next frame."""
         given: list[GrantTo] = []
-        if self.kept:
+        if self.kept and (self.passed or not self.intake_open):
             self._sweep()
         for stage in range(len(self.posts) - 1, -1, -1):
             post = self.posts[stage]
@@ -159,7 +159,8 @@ class Ledger(Loans):
         return lease if known else None
 
     def _end(self, lease: Lease) -> None:
-        self._call_in(lease, again=False)
+        if self.posts[lease.stage].borrows:
+            self._call_in(lease, again=False)
         del self.slots[lease.slot].leases[lease.stage]
         self.posts[lease.stage].workers[lease.worker].remove(lease)
 

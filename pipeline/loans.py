@@ -39,6 +39,7 @@ class Loans(Fates):
         self.limit = limit
         self.intake_open = True
         self.kept: dict[int, int] = {}  # frame index -> slot: it has its fate, and somebody still sees it
+        self.passed = False  # since the last look at what is kept, somebody has gone on who may have wanted it
         self.readers: Counter[int] = Counter()  # slot -> leases that see it beside their own
         self._recalls: dict[int, Recall] = {}
         places = {rule.name: at for at, rule in enumerate(stages)}
@@ -82,6 +83,7 @@ class Loans(Fates):
 
     def _call_in(self, lease: Lease, *, again: bool) -> None:
         """A lease has ended. `again`: its frame will be done once more, with the same beside it."""
+        self.passed = True
         for loan in _loans(lease):
             self.readers[loan.slot] -= 1
             if not self.readers[loan.slot]:
@@ -132,8 +134,9 @@ class Loans(Fates):
 
     def _finished(self, number: int, stage: int) -> None:
         """A stage has left a frame as others recall it."""
+        self.passed = True
         slot = self.slots[number]
-        slot.finished.add(stage)
+        slot.finished |= {stage}
         for recall in self._recalls.values():
             if recall.finisher == stage:
                 recall.newest = max(recall.newest, slot.index)
@@ -147,6 +150,7 @@ class Loans(Fates):
 
     def _sweep(self) -> None:
         """Free what is kept for nobody any more."""
+        self.passed = False
         for stage in self._recalls:
             self._skip_settled(stage)
         for index, number in list(self.kept.items()):

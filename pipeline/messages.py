@@ -54,6 +54,8 @@ class Grant:
         packed = _GRANT.pack(
             _GRANT_KIND, flags, self.slot, self.generation, self.index, self.pts, self.duration, self.buffer, self.stamp
         )
+        if not self.finished and not self.later:
+            return packed
         loans = (self.finished, *self.later) if self.finished else self.later
         return packed + b"".join(
             _LOAN.pack(loan.slot, loan.stamp, loan.index, loan.pts, loan.duration) for loan in loans

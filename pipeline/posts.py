@@ -89,7 +89,7 @@ class Slot:
     dropped_at: int = -1
     todo: set[int] = field(default_factory=set)
     leases: dict[int, Lease] = field(default_factory=dict)  # by stage
-    finished: set[int] = field(default_factory=set)  # stages that have left it as another one recalls it
+    finished: frozenset[int] = frozenset()  # stages that have left it as another one recalls it
 
     @property
     def held(self) -> bool:

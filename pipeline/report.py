@@ -73,6 +73,7 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
             "ring_bytes": supervisor.staffing.memory.nbytes,
             "slots": supervisor.plan.slots,
             "on_full": supervisor.plan.on_full,
+            "delay": max(built.later for built in supervisor.plan.stages),
             "mps": bool(supervisor.crew.environment),
             "quarantined_slots": ledger.shut,
             "stale_messages": ledger.stale + supervisor.books.foreign,

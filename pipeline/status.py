@@ -33,6 +33,7 @@ def snapshot(
         "slots": {
             "total": len(ledger.slots),
             "free": len(ledger.free),
+            "kept": len(ledger.kept),
             "quarantined": ledger.shut,
         },
         "stages": {built.name: _stage(at, plan, ledger, crew, books, steering) for at, built in enumerate(plan.stages)},

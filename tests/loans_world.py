@@ -56,6 +56,12 @@ class LoansWorld(World):
 
     # What is granted
 
+    def grant(self) -> None:
+        super().grant()
+        ledger, recalling = self.ledger, [rule for rule in self.rules if rule.recalls_from]
+        most = sum(rule.lag if ledger.on_full == "block" else 1 for rule in recalling)
+        assert len(ledger.kept) <= most + len(self._lent_slots()), "more is kept than anybody may see"
+
     def check_given(self, given: GrantTo) -> None:
         super().check_given(given)
         rule = self.rules[given.stage]
@@ -134,8 +140,6 @@ class LoansWorld(World):
             assert slot not in ledger.free, "a slot that is lent is free"
             assert slot not in at_source or slot in ledger.quarantined, "a slot that is lent is being filled"
             assert ledger.slots[slot].index == loan.index, "a slot that is lent holds another frame"
-        most = sum(rule.lag if ledger.on_full == "block" else 1 for rule in self.rules if rule.recalls_from)
-        assert len(ledger.kept) <= most + len(self._lent_slots()), "more is kept than anybody may see"
 
     def drain(self) -> None:
         self._go_on()

@@ -40,7 +40,7 @@ class LoansMachine(LedgerMachine):
 
 
 TestLoans = LoansMachine.TestCase
-TestLoans.settings = settings(SETTINGS, max_examples=250)
+TestLoans.settings = settings(SETTINGS, max_examples=120)
 
 
 class KeepsNothing(Ledger):
