@@ -34,7 +34,7 @@ Content = Mapping[str, Any]
 def page() -> str:
     """The whole page, from the results that are there."""
     content = load(FOLDER / "quality.json", "quality")
-    parts = [HEAD, *_files(content), *_removal(), *_scenarios(content), _machine(content), ""]
+    parts = [HEAD, *_files(content), *_removal(), *_target(), *_scenarios(content), _machine(content), ""]
     return "\n".join(parts)
 
 
@@ -118,6 +118,21 @@ def _removal() -> Iterator[str]:
 def _got(scene: Content, name: str) -> str:
     value = f"{scene['figures'][name]:.4g}"
     return value if scene["goals"][name] else f"**{value}**: missed"
+
+
+def _target() -> Iterator[str]:
+    """How a chosen target is followed and removed, where that has been measured."""
+    path = FOLDER / "target.json"
+    if not path.exists():
+        return
+    content = load(path, "target")
+    clips = content["clips"]
+    keys = [key for key, value in next(iter(clips.values())).items() if isinstance(value, int | float)]
+    yield "## A target that is followed\n"
+    yield "`cleanplate run remove-target`, on clips whose true masks are known.\n"
+    rows = [[name, *(f"{clip.get(key, 0):.4g}" for key in keys)] for name, clip in clips.items()]
+    yield from table(["clip", *(key.replace("_", " ") for key in keys)], rows)
+    yield f"\n{_machine(content)}\n"
 
 
 def _scenarios(content: Content) -> Iterator[str]:

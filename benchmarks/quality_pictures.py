@@ -16,7 +16,7 @@ from benchmarks.scenarios_sheet import GAP, INK, PAPER, outlined, small, write_p
 from pipeline.frame import Image
 
 CELL, HEAD, QUALITY = 250, 18, 72
-WORDS = ("input, and who is to go", "mask that was given or found", "result", "truth")
+WORDS = ("input, and who is to go", "its mask: the true one, or as given", "result", "truth")
 ACROSS = 4  # plots in a row
 
 

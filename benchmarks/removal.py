@@ -25,6 +25,7 @@ RESULT = FOLDER / "removal.json"
 FRAMES = 150
 FEW = 10  # of them are enough for the usual loop
 SLOW = 20  # with the model on each
+ON_GPU = 8  # times as many of all
 SEGMENTERS = ("yolov5s-seg", "yolo11n-seg")
 SCENES = {"one": 1, "four": 4}  # people in the clip
 
@@ -71,6 +72,7 @@ def measure(rounds: int, frames: int = FRAMES, told: Told = lambda _: None) -> d
     with tempfile.TemporaryDirectory() as name, baseline.lama_file() as (lama, what):
         folder = Path(name)
         gpu = _gpu()
+        frames *= ON_GPU if gpu else 1
         usual = baseline.Usual(lama, device="cuda" if gpu else "cpu")
         usual.warm_up()
         scenes = {scene: _scene(scene, _Bench(folder, lama, usual, frames, gpu, told), rounds) for scene in SCENES}
@@ -115,13 +117,14 @@ def _scene(name: str, bench: _Bench, rounds: int) -> dict[str, Any]:
 def _round(clip: Path, bench: _Bench) -> Iterator[tuple[str, float]]:
     """Each rate once. The usual loop and the model on every frame take few frames, spread over the clip or at its
     middle, where everybody is in the picture: each of their frames costs the same."""
-    every = max(1, bench.frames // FEW)
-    yield "usual", baseline.run(bench.usual, clip, bench.folder / "usual.mp4", every=every, most=FEW).fps
+    few, slow = (count * (ON_GPU if bench.gpu else 1) for count in (FEW, SLOW))
+    every = max(1, bench.frames // few)
+    yield "usual", baseline.run(bench.usual, clip, bench.folder / "usual.mp4", every=every, most=few).fps
     for name in SEGMENTERS:
         variant = with_segmenter(plated(bench.lama), name, bench.folder, clip)
         yield name, _run(variant, clip, bench)["fps"]
     middle = bench.frames / RATE / 2
-    yield "every_frame", _run(unremembered(bench.lama), clip, bench, frames=SLOW, start=middle)["fps"]
+    yield "every_frame", _run(unremembered(bench.lama), clip, bench, frames=slow, start=middle)["fps"]
     if bench.gpu:
         for what, variant in (("every_frame", unremembered(bench.lama)), ("plate", plated(bench.lama))):
             yield f"{what}_unencoded", _run(variant, clip, bench, output="null:")["fps"]
