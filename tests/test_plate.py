@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -71,10 +70,14 @@ def test_no_pixel_of_the_person_is_mixed_into_what_the_plate_filled() -> None:
 
 def test_the_seam_lies_two_pixels_inside_the_outer_edge() -> None:
     bench, mask = Bench(Plate(), SPEC), np.zeros((HEIGHT, WIDTH), np.uint8)
-    bench.frames([np.full((HEIGHT, WIDTH, 3), 100, np.uint8)] * 4)
+    room = np.clip(scenery(HEIGHT, WIDTH), 0, 240)
+    bench.frames([room] * 4)
     mask[50:100, 50:100] = 255
-    frame = bench.frame(image=np.full((HEIGHT, WIDTH, 3), 112, np.uint8), mask=mask)
-    assert frame.filled[75, 46:56, 0].tolist() == [112, 112, 112, 112, 108, 104, 100, 100, 100, 100]
+    lit = room.copy()
+    lit[40:110, 40:110] += 12
+    frame = bench.frame(image=lit, mask=mask)
+    lighter = frame.filled[75, 46:56, 0].astype(int) - room[75, 46:56, 0]
+    assert lighter.tolist() == [12, 12, 12, 12, 8, 4, 0, 0, 0, 0]
 
 
 def test_a_frame_done_again_after_a_crash_comes_out_the_same() -> None:
@@ -126,15 +129,3 @@ def test_any_size_of_frame_will_do(width: int, height: int) -> None:
     frame = bench.frame(image=scenery(height, width), mask=mask)
     assert not frame.rest.any()
     assert np.array_equal(frame.filled, scenery(height, width))
-
-
-def test_a_720p_frame_takes_a_few_milliseconds() -> None:
-    spec = FrameSpec(width=1280, height=720)
-    bench, mask = Bench(Plate(), spec), np.zeros((720, 1280), np.uint8)
-    mask[200:600, 500:650] = 255
-    picture, seconds = scenery(720, 1280), []
-    for _ in range(12):
-        started = time.perf_counter()
-        bench.frame(image=picture, mask=mask)
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 0.03  # measured: 0.004, and the bench's own copies

@@ -10,61 +10,125 @@ from pydantic import Field, PrivateAttr
 
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import Transform
-from stages.inpainting.background import Background
-from stages.inpainting.change import ChangeTest
-from stages.inpainting.drift import DriftTest
+from stages.inpainting.moving import Moving
 from stages.inpainting.seam import Seam
+from stages.inpainting.standing import Standing
+
+Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 class Plate(Transform):
-    """Learns what is outside the mask and shows it where the mask is. For a camera that stands still.
+    """Remembers what was seen where the mask is now, and what was invented where nothing was.
 
-    A cut or a moving camera makes it forget everything: a wrong plate is worse than none.
+    While the camera stands it learns in place (standing.py); when it moves, what was learned becomes the first of
+    several pictures that are looked into along the camera's way (moving.py). A cut makes it forget everything: a wrong
+    plate is worse than none.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("image", "mask")
     writes: ClassVar[tuple[str, ...]] = ("filled", "rest")
+    recalls: ClassVar[tuple[str, ...]] = ("clean",)
     stateful: ClassVar[bool] = True
 
     tolerance: int = Field(
         default=20, ge=1, le=128, description="levels of blue, green or red within which a pixel is unchanged"
     )
+    lag: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="frames after which it learns what was invented; in live streams as it comes",
+    )
 
-    _free: Image = PrivateAttr()
     _known: Image = PrivateAttr()
-    _background: Background = PrivateAttr()
-    _change: ChangeTest = PrivateAttr()
-    _drift: DriftTest = PrivateAttr()
+    _standing: Standing = PrivateAttr()
+    _moving: Moving = PrivateAttr()
     _seam: Seam = PrivateAttr()
 
-    def memory(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
-        """That of the background and that of the drift test."""
+    def memory(self, spec: FrameSpec) -> Layout:
+        """What has to be as it was when a frame is done again."""
         size = (spec.height, spec.width)
-        return Background.memory(*size) | DriftTest(*size).memory()
+        return Standing.memory(*size) | Moving(*size).memory()
+
+    def pool(self, spec: FrameSpec) -> Layout:
+        """Pictures, which are kept once."""
+        size = (spec.height, spec.width)
+        return Standing.pool(*size) | Moving(*size).pool()
 
     def setup(self, spec: FrameSpec) -> None:
         size = (spec.height, spec.width)
-        self._free, self._known = np.empty(size, np.uint8), np.empty(size, np.uint8)
-        self._background = Background(*size, self.tolerance)
-        self._change, self._drift, self._seam = ChangeTest(*size), DriftTest(*size), Seam(*size)
+        self._known = np.empty(size, np.uint8)
+        self._standing, self._moving = Standing(*size, self.tolerance), Moving(*size)
+        self._seam = Seam(*size)
 
     def process(self, frame: Frame) -> None:
-        """Learn; then write `filled` and `rest`. Depends on nothing but the frame and its `before`."""
-        forget = self._learn(frame)
-        if forget:
-            self.context.count("plate_forgotten")
-        self._background.known(frame.mask, frame.after, out=self._known)
-        cv2.subtract(frame.mask, self._known, dst=frame.rest)
+        """Learn; then write `filled` and `rest`. Depends on nothing but the frame, its `before` and its pool."""
         np.copyto(frame.filled, frame.image)
-        cv2.copyTo(frame.after["color"], self._known, frame.filled)
+        self._moving.begin(frame.before, frame.pool)
+        if self._moving.moves:
+            self._while_moving(frame)
+        else:
+            self._while_standing(frame)
+        self._moving.end(frame.before, frame.after)
+        cv2.subtract(frame.mask, self._known, dst=frame.rest)
         self._seam.blend(frame.filled, frame.image, frame.mask, self._known)
 
-    def _learn(self, frame: Frame) -> bool:
-        """Leave the next state of the memory complete; say whether the former one was forgotten."""
-        cv2.compare(frame.mask, 0, cv2.CMP_EQ, dst=self._free)
-        differs = self._background.compare(frame.image, self._free, frame.before)
-        changed = self._change.happened(self._free, differs, frame.before["votes"])
-        forget = self._drift.happened(frame.image, frame.mask, frame.before) or changed
-        self._background.learn(frame.image, self._free, frame.before, frame.after, forget)
-        self._drift.renew(frame.before, frame.after, forget)
-        return forget
+    def _while_standing(self, frame: Frame) -> None:
+        seen = self._standing.compare(frame.image, frame.mask, frame.before)
+        if (seen.cut or seen.drifted) and self._starts_moving(frame):
+            return
+        forget = seen.cut or seen.drifted
+        if forget:
+            self._forget(frame)
+        else:
+            self._moving.stood(frame.index)
+        self._standing.learn(frame.image, seen, frame.before, frame.after, forget)
+        if not forget:
+            self._recall(frame)
+        self._standing.show(frame.mask, frame.filled, self._known, frame.after, frame.pool)
+        self._borrow(frame)
+
+    def _starts_moving(self, frame: Frame) -> bool:
+        if not frame.before["votes"].any():
+            return False
+        self._moving.look(frame.image, frame.mask)
+        if not self._moving.start(frame.index, *self._standing.whole(frame.before, frame.pool)):
+            return False
+        self.context.count("camera_moved")
+        self._standing.leave(frame.before, frame.after)
+        self._gather(frame)
+        return True
+
+    def _while_moving(self, frame: Frame) -> None:
+        self._moving.look(frame.image, frame.mask)
+        if not self._moving.go_on(frame.index, frame.before):
+            self._forget(frame)
+            seen = self._standing.compare(frame.image, frame.mask, frame.before)
+            self._standing.learn(frame.image, seen, frame.before, frame.after, forget=True)
+            self._known[:] = 0
+            return
+        self._standing.leave(frame.before, frame.after)
+        self._gather(frame)
+        self._moving.keep(frame, frame.mask)
+
+    def _gather(self, frame: Frame) -> None:
+        np.copyto(self._known, self._moving.fill(frame.index, frame.image, frame.mask, frame.mask, frame.filled))
+
+    def _borrow(self, frame: Frame) -> None:
+        """What a standing camera has not seen from here, it may have seen before it came to a stand."""
+        needed = cv2.subtract(frame.mask, self._known)
+        if not self._moving.keys.newest_first or not needed.any():
+            return
+        found = self._moving.fill(frame.index, frame.image, frame.mask, needed, frame.filled)
+        cv2.bitwise_or(self._known, found, dst=self._known)
+        self._standing.give(frame.filled, found, frame.after, frame.pool)
+
+    def _recall(self, frame: Frame) -> None:
+        """Learn what was invented in a finished frame of this scene."""
+        finished = frame.finished
+        if finished is not None and finished.index >= self._moving.since and finished.rest.any():
+            self._standing.give(finished.clean, finished.rest.copy(), frame.after, frame.pool)
+
+    def _forget(self, frame: Frame) -> None:
+        self.context.count("plate_forgotten")
+        self._moving.forget(frame.index)

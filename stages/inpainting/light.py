@@ -1,0 +1,123 @@
+"""Light: a gain and an offset for each colour between two pictures of one scene, and how they are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import Image
+
+SAMPLES = 4000  # pixels that are looked at, of a whole frame
+FEWEST = 300  # pixels that are known and open
+LEAST = 0.75  # levels, on the mean: what is less cannot be told from rounding
+LOW, HIGH = 20, 80  # percentiles that a first guess goes by
+ROUNDS = 3
+MOST_GAIN, MOST_OFFSET = 4.0, 96.0
+EXPLAINED = 0.6  # share of the pixels that the change of light must bring back within the tolerance
+BETTER = 0.1  # and by so much more of them than were within it before
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Light:
+    """value * gain + offset, for blue, green and red."""
+
+    gain: Floats
+    offset: Floats
+
+    @classmethod
+    def same(cls) -> Light:
+        return cls(np.ones(3, np.float32), np.zeros(3, np.float32))
+
+    @property
+    def table(self) -> Image:
+        """For `cv2.LUT`: uint8 [1, 256, 3]."""
+        levels = np.arange(256, dtype=np.float32)[None, :, None]
+        table: Image = np.clip(levels * self.gain + self.offset + 0.5, 0, 255).astype(np.uint8)
+        return table
+
+    def of(self, picture: Image) -> Image:
+        """The picture, uint8 [h, w, 3] BGR, in this light; itself where that changes nothing."""
+        if self.change < 0.5:
+            return picture
+        return cv2.LUT(np.ascontiguousarray(picture), self.table)  # type: ignore[no-any-return]
+
+    @property
+    def change(self) -> float:
+        """By how many levels it changes a colour of middling brightness, at most."""
+        levels = np.array([[48], [128], [208]], np.float32)
+        return float(np.abs(levels * self.gain + self.offset - levels).max())
+
+    def after(self, first: Light) -> Light:
+        """First that one, then this."""
+        return Light(self.gain * first.gain, self.gain * first.offset + self.offset)
+
+    @property
+    def inverse(self) -> Light:
+        return Light(1 / self.gain, -self.offset / self.gain)
+
+
+def change_of_light(old: Image, new: Image, known: Image, tolerance: int) -> Light | None:
+    """The light that turns `old` into `new` (both [H, W, 3]) where `known` [H, W] is set; None where there is no change
+    or where light does not explain it.
+
+    `tolerance`: levels within which two colours are alike."""
+    x, y = _samples(old, known), _samples(new, known)
+    if len(x) < FEWEST:
+        return None
+    light = _fit(x, y)
+    if light is None or np.abs(x * light.gain + light.offset - x).mean(0).max() < LEAST:
+        return None
+    explained = _alike(x * light.gain + light.offset, y, tolerance)
+    return (
+        light
+        if explained > EXPLAINED and explained > _alike(x, y, tolerance) + BETTER * _dim(x, y, tolerance)
+        else None
+    )
+
+
+def step_of_light(old: Image, new: Image, seen: Image) -> Light:
+    """How much a memory has followed the light from one frame to the next, where it could: by one level at most."""
+    x, y = _samples(old, seen), _samples(new, seen)
+    near = (np.abs(y - x) <= 1).all(1)
+    if near.sum() < FEWEST:
+        return Light.same()
+    x, change = x[near], (y - x)[near]
+    spread = x - x.mean(0)
+    slope = (spread * change).sum(0) / np.maximum((spread**2).sum(0), 1)
+    return Light(1 + slope, change.mean(0) - slope * x.mean(0))
+
+
+def _dim(x: Floats, y: Floats, tolerance: int) -> float:
+    """0 where nearly all is alike already, so that a slow drift counts too, up to 1."""
+    return min(1.0, 2 * (1 - _alike(x, y, tolerance)))
+
+
+def _samples(picture: Image, known: Image) -> Floats:
+    step = max(1, round((known.size / SAMPLES) ** 0.5))
+    return picture[::step, ::step][known[::step, ::step] > 0].astype(np.float32)
+
+
+def _fit(x: Floats, y: Floats) -> Light | None:
+    (low_x, high_x), (low_y, high_y) = (np.percentile(values, (LOW, HIGH), axis=0) for values in (x, y))
+    gain = np.where(high_x - low_x > 8, (high_y - low_y) / np.maximum(high_x - low_x, 8), 1.0)
+    offset = np.median(y, axis=0) - gain * np.median(x, axis=0)
+    for _ in range(ROUNDS):
+        missed = y - x * gain - offset
+        near = np.abs(missed) < 2.5 * np.median(np.abs(missed), axis=0) + 1
+        count = np.maximum(near.sum(0), 1)
+        mean_x, mean_y = (x * near).sum(0) / count, (y * near).sum(0) / count
+        varied = ((x - mean_x) ** 2 * near).sum(0)
+        slope = ((x - mean_x) * (y - mean_y) * near).sum(0) / np.maximum(varied, 1)
+        gain = np.where(varied > 16 * count, slope, 1.0)
+        offset = mean_y - gain * mean_x
+    sane = (gain > 1 / MOST_GAIN) & (gain < MOST_GAIN) & (np.abs(offset) < MOST_OFFSET)
+    return Light(gain.astype(np.float32), offset.astype(np.float32)) if sane.all() else None
+
+
+def _alike(x: Floats, y: Floats, tolerance: int) -> float:
+    return float((np.abs(x - y).max(1) <= tolerance).mean())

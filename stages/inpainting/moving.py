@@ -1,0 +1,151 @@
+"""Moving: the plate of a camera that moves; follows its way, keeps pictures, fills holes from them, invents nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import Arrays, Frame, Image
+from stages.inpainting.gathering import Gathering
+from stages.inpainting.keyframes import Keyframes, chain
+from stages.inpainting.motion import IDENTITY, Homography, extent, register
+
+EVERY = 2  # frames between two that are kept
+REMEMBERED = 32  # steps of the camera
+STILL = 0.12  # pixels in one step, of the reduced picture, that a camera may seem to move while it stands
+CALM = 8  # frames for which it must stand
+CALM_EXTENT = 0.35  # pixels in all of them
+
+STEP = np.dtype([("index", "<i4"), ("back", "<f8", (3, 3))])
+WAY = np.dtype(
+    [("moving", "u1"), ("since", "<i4"), ("calm", "<i4"), ("drift", "<f8", (3, 3)), ("steps", STEP, (REMEMBERED,))]
+)
+Kept = Mapping[str, NDArray[Any]]
+Layout = dict[str, tuple[tuple[int, ...], str]]
+
+
+class Moving:
+    """The way of the camera and its keyframes. `begin` and `end` stand around every frame, whatever the camera does."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.keys = Keyframes(height, width)
+        self._gathering = Gathering(self.keys)
+        self._size = height, width
+        self._way: Any = np.zeros(1, WAY)[0]
+        self._grey = self._open = np.empty(0, np.uint8)
+
+    def memory(self) -> Layout:
+        """The way, as bytes; the last picture, reduced, and where it was open."""
+        small = self.keys.reduced.height, self.keys.reduced.width
+        own: Layout = {"way": ((WAY.itemsize,), "u1"), "grey": (small, "u1"), "open": (small, "u1")}
+        return own | self.keys.memory()
+
+    def pool(self) -> Layout:
+        return self.keys.pool()
+
+    def begin(self, before: Arrays, pool: Kept) -> None:
+        self._way = before["way"].view(WAY).copy()[0]
+        self.keys.begin(before, pool)
+        self._grey = np.empty(0, np.uint8)
+
+    def end(self, before: Arrays, after: Kept) -> None:
+        after["way"].view(WAY)[0] = self._way
+        self.keys.end(after)
+        moving = self.moves
+        np.copyto(after["grey"], self._grey if moving else before["grey"])
+        np.copyto(after["open"], self._open if moving else before["open"])
+
+    @property
+    def moves(self) -> bool:
+        return bool(self._way["moving"])
+
+    @property
+    def since(self) -> int:
+        """The frame from which on the camera stands, or the scene is this one."""
+        return int(self._way["since"])
+
+    # The camera's way
+
+    def stood(self, index: int) -> None:
+        """In this frame it has not moved."""
+        self._note(index, IDENTITY)
+
+    def look(self, image: Image, hidden: Image) -> None:
+        """The present picture and where it does not show the scene."""
+        self._grey = self.keys.reduced.grey(image)
+        self._open = self.keys.reduced.open(hidden)
+
+    def start(self, index: int, picture: Image, hole: Image, given: Image) -> bool:
+        """It seems to move for the first time: the plate so far becomes a keyframe, the way into it is looked for.
+
+        False where there is none: another scene."""
+        if len(self.keys.newest_first) and self.keys.newest >= index - 1:
+            self.keys.forget()
+        self.keys.keep(index - 1, picture, hole, IDENTITY, invented=given)
+        slot = self.keys.newest_first[0]
+        found = register(self._grey, self.keys.grey(slot), self._open, self.keys.shown(slot))
+        if found is None:
+            return False
+        self._way["moving"], self._way["calm"] = 1, 0
+        self._step(index, self.keys.reduced.full(found))
+        return True
+
+    def go_on(self, index: int, before: Arrays) -> bool:
+        """It was moving: how far since the last frame? False where that cannot be said, as over a cut."""
+        found = register(self._grey, before["grey"], self._open, before["open"])
+        if found is None:
+            return False
+        step = self.keys.reduced.full(found)
+        self._step(index, step)
+        self.keys.correct(index, self._grey, self._open)
+        self._rest(index, step)
+        return True
+
+    def forget(self, index: int) -> None:
+        """Another scene: a camera that stands, until it moves."""
+        self.keys.forget()
+        self._way["moving"], self._way["since"] = 0, index
+        self._note(index, IDENTITY)
+        self._way["steps"]["index"][index % REMEMBERED] = -1  # no way leads back
+
+    def _step(self, index: int, back: Homography) -> None:
+        self._note(index, back)
+        self.keys.moved(back)
+
+    def _note(self, index: int, back: Homography) -> None:
+        self._way["steps"][index % REMEMBERED] = (index, back)
+
+    def _rest(self, index: int, step: Homography) -> None:
+        """Has it come to a stand?"""
+        drift = self._way["drift"] @ step if self._way["calm"] else step
+        still = extent(step, *self._size) < STILL * self.keys.reduced.ratio
+        if not still or extent(drift, *self._size) > CALM_EXTENT * self.keys.reduced.ratio:
+            self._way["calm"] = 0
+            return
+        self._way["calm"] += 1
+        self._way["drift"] = drift
+        if self._way["calm"] >= CALM:
+            self._way["moving"], self._way["since"] = 0, index
+
+    # Holes
+
+    def fill(self, index: int, image: Image, hidden: Image, needed: Image, out: Image) -> Image:
+        """Write into `out` what the keyframes know of the pixels in `needed`; where, uint8 [H, W]."""
+        if not self._grey.size:
+            self.look(image, hidden)
+        return self._gathering.fill(index, image, hidden, needed, self._grey, self._open, out)
+
+    def keep(self, frame: Frame, hidden: Image) -> None:
+        """Keep a picture: a finished frame with what was invented in it, else the present one with its holes."""
+        finished = frame.finished
+        if finished is not None:
+            invented = bool(finished.rest.any())
+            way = chain(self._way["steps"], frame.index, finished.index)
+            since = finished.index - self.keys.newest
+            if way is not None and (since >= EVERY or (invented and since > 0)):
+                self.keys.keep(finished.index, finished.clean, finished.mask, way, invented=finished.rest)
+        elif frame.index - self.keys.newest >= EVERY:
+            self.keys.keep(frame.index, frame.image, hidden, IDENTITY)

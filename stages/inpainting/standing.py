@@ -1,0 +1,147 @@
+"""Standing: the plate of a camera that stands still; learns in place, follows the light, takes what was invented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import Arrays, Image
+from stages.inpainting.background import PROVEN, Background
+from stages.inpainting.change import ChangeTest
+from stages.inpainting.drift import DriftTest
+from stages.inpainting.light import Light, change_of_light, step_of_light
+
+FOLLOW = 0.9  # levels by which the light must have changed until what is hidden is changed with it
+
+LIGHT = np.dtype([("gain", "<f4", (3,)), ("offset", "<f4", (3,))])
+LIGHTS = np.dtype([("owed", LIGHT), ("given", LIGHT)])
+Kept = Mapping[str, NDArray[Any]]
+Layout = dict[str, tuple[tuple[int, ...], str]]
+
+
+@dataclass(slots=True)
+class Comparison:
+    """A frame beside the memory: the memory in the frame's light, where it is open, where it differs, what the camera
+    did."""
+
+    before: dict[str, NDArray[Any]]
+    light: Light | None
+    free: Image
+    differs: Image
+    cut: bool = False
+    drifted: bool = False
+
+
+class Standing:
+    """Colours with votes, and for what nobody has seen yet the colours that were given to it once.
+
+    A given colour is shown until two frames have shown the real one. Its picture is kept once: a pixel is written only
+    while `given` says that nothing is there.
+    """
+
+    def __init__(self, height: int, width: int, tolerance: int) -> None:
+        self._tolerance = tolerance
+        self._background = Background(height, width, tolerance)
+        self._change, self._drift = ChangeTest(height, width), DriftTest(height, width)
+        self._free = np.empty((height, width), np.uint8)
+
+    @staticmethod
+    def memory(height: int, width: int) -> Layout:
+        """`given`: 1 where a colour was given; `lights`: bytes."""
+        own: Layout = {"given": ((height, width), "u1"), "lights": ((LIGHTS.itemsize,), "u1")}
+        return Background.memory(height, width) | DriftTest(height, width).memory() | own
+
+    @staticmethod
+    def pool(height: int, width: int) -> Layout:
+        return {"gifts": ((height, width, 3), "u1")}
+
+    def compare(self, image: Image, hidden: Image, before: Arrays) -> Comparison:
+        """Look at a frame without learning from it. `hidden` [H, W]: 255 where it does not show the scene."""
+        free = cv2.compare(hidden, 0, cv2.CMP_EQ, dst=self._free)
+        memory = dict(before)
+        proven = cv2.bitwise_and(free, cv2.compare(before["votes"], PROVEN, cv2.CMP_GE))
+        light = change_of_light(before["color"], image, proven, self._tolerance)
+        if light is not None:
+            memory["color"] = light.of(before["color"])
+        differs = self._background.compare(image, free, memory)
+        found = Comparison(memory, light, free, differs)
+        found.cut = self._change.happened(free, differs, before["votes"])
+        found.drifted = self._drift.happened(image, hidden, before)
+        return found
+
+    def learn(self, image: Image, seen: Comparison, before: Arrays, after: Kept, forget: bool) -> None:
+        """Leave all of the memory complete for the next frame."""
+        self._background.learn(image, seen.free, seen.before, after, forget)
+        self._drift.renew(before, after, forget or seen.light is not None)
+        lights = before["lights"].view(LIGHTS)[0]
+        owed, given = _read(lights["owed"]), _read(lights["given"])
+        if forget:
+            after["given"][:] = 0
+            owed = given = Light.same()
+        else:
+            cv2.min(before["given"], cv2.compare(after["votes"], PROVEN, cv2.CMP_LT), dst=after["given"])
+            owed, given = self._follow(seen, after, owed, given)
+        kept = after["lights"].view(LIGHTS)[0]
+        _write(kept["owed"], owed)
+        _write(kept["given"], given)
+
+    def _follow(self, seen: Comparison, after: Kept, owed: Light, given: Light) -> tuple[Light, Light]:
+        """What is seen follows the light by itself, what is hidden is owed it."""
+        if seen.light is not None:
+            given = seen.light.after(given)
+        steady = cv2.bitwise_and(seen.free, cv2.compare(seen.before["votes"], PROVEN, cv2.CMP_GE))
+        owed = step_of_light(seen.before["color"], after["color"], steady).after(owed)
+        if owed.change > FOLLOW:
+            hidden = cv2.bitwise_not(seen.free)
+            cv2.copyTo(owed.of(after["color"]), hidden, after["color"])
+            given = owed.after(given)
+            owed = Light.same()
+        return owed, given
+
+    def give(self, picture: Image, where: Image, after: Kept, pool: Kept) -> None:
+        """Take over the colours of a picture where nothing better is known. `where` [H, W] is changed."""
+        cv2.bitwise_and(where, cv2.compare(after["given"], 0, cv2.CMP_EQ), dst=where)
+        cv2.bitwise_and(where, cv2.compare(after["votes"], PROVEN, cv2.CMP_LT), dst=where)
+        light = _read(after["lights"].view(LIGHTS)[0]["given"]).inverse
+        cv2.copyTo(light.of(picture), where, pool["gifts"])
+        after["given"][where > 0] = 1
+
+    def show(self, hidden: Image, out: Image, known: Image, after: Kept, pool: Kept) -> None:
+        """Write into `out` [H, W, 3] what is known of the pixels in `hidden`, and set `known` [H, W] there."""
+        self._background.known(hidden, after, out=known)
+        cv2.copyTo(after["color"], known, out)
+        given = cv2.bitwise_and(cv2.compare(after["given"], 0, cv2.CMP_GT), cv2.subtract(hidden, known))
+        if given.any():
+            light = _read(after["lights"].view(LIGHTS)[0]["given"])
+            cv2.copyTo(light.of(pool["gifts"]), given, out)
+            cv2.bitwise_or(known, given, dst=known)
+
+    def leave(self, before: Arrays, after: Kept) -> None:
+        """The camera moves: nothing is known here any more, and nothing learned."""
+        after["votes"][:] = 0
+        after["given"][:] = 0
+        after["seen"][:] = 0
+
+    def whole(self, before: Arrays, pool: Kept) -> tuple[Image, Image, Image]:
+        """The memory as one picture: BGR; where it shows nothing of the scene; and what of that was given."""
+        unknown = cv2.compare(before["votes"], 0, cv2.CMP_EQ)
+        given = cv2.min(cv2.compare(before["given"], 0, cv2.CMP_GT), cv2.compare(before["votes"], PROVEN, cv2.CMP_LT))
+        picture = before["color"].copy()
+        cv2.copyTo(_read(before["lights"].view(LIGHTS)[0]["given"]).of(pool["gifts"]), given, picture)
+        return picture, cv2.bitwise_or(unknown, given), given
+
+
+def _read(record: Any) -> Light:
+    """A light as kept: all zero at first, which stands for none."""
+    if not record["gain"].any():
+        return Light.same()
+    return Light(record["gain"].copy(), record["offset"].copy())
+
+
+def _write(record: Any, light: Light) -> None:
+    record["gain"], record["offset"] = light.gain, light.offset
