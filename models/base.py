@@ -85,6 +85,21 @@ class Segmenter(Protocol):
         ...
 
 
+class Promptable(Protocol):
+    """Cuts out what is pointed at, of whatever class."""
+
+    info: ModelInfo
+
+    def cut(self, image: Image, box: NDArray[np.float32]) -> Image:
+        """uint8 [H, W] of 0 and 255 from `image`, uint8 [H, W, 3] BGR, and x0 y0 x1 y1 in its pixels. Raises
+        FloatingPointError where the network's answer is not finite."""
+        ...
+
+    def warm_up(self) -> float:
+        """Run once; return the seconds of a later step."""
+        ...
+
+
 class Inpainter(Protocol):
     """Invents what is behind a hole."""
 

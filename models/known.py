@@ -40,14 +40,14 @@ def _packaged(name: str, size: int, sha256: str) -> Weights:
     )
 
 
-def _ultralytics(name: str, size: int, sha256: str) -> Weights:
+def _ultralytics(name: str, size: int, sha256: str, licence: str = "AGPL-3.0") -> Weights:
     return Weights(
         name=name,
         kind="url",
         source=f"https://github.com/ultralytics/assets/releases/download/v8.4.0/{name}.pt",
         file=f"{name}.pt",
         checksum=f"sha256:{sha256}",
-        licence="AGPL-3.0",
+        licence=licence,
         size=size,
     )
 
@@ -85,6 +85,18 @@ KNOWN: dict[str, Weights] = {
         _ultralytics("yolov8m-seg", 54_921_020, "51fa7e5ef385efa6d5b1d8e31b73399be6ed5d7ca71bda4bd4b2794bb445c4f4"),
         _ultralytics("yolov8l-seg", 92_417_004, "ca3ec94c445aeaf79c2b57982fb451060f18a7561e2c20b4d26bb9dc1fcabf93"),
         _ultralytics("yolov8x-seg", 144_101_612, "c333d6a7aff884ec821050eacdab29871f3edd10d996cf48746a02f8e01f1b5d"),
+        _ultralytics(
+            "mobile_sam",
+            40_728_226,
+            "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+            "Apache-2.0",
+        ),
+        _ultralytics(
+            "sam2.1_t",
+            78_105_722,
+            "3c1e81ca9b037dd39d70a014ddb9a813d6c4c4e12555420db7eaff31689bd4e3",
+            "Apache-2.0",
+        ),
         _BIG_LAMA,
     )
 }

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from models import weights
-from models.base import Inpainter, ModelError, Segmenter
+from models.base import Inpainter, ModelError, Promptable, Segmenter
 
-Task = Literal["segment", "inpaint"]
+Task = Literal["segment", "inpaint", "prompt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ ENTRIES: tuple[Entry, ...] = (
         for family in ("yolo11", "yolo26", "yolov8")
         for size in "nsmlx"
     ),
+    Entry("mobile_sam", "prompt", "models.promptable:Promptable", weights="mobile_sam"),
+    Entry("sam2", "prompt", "models.promptable:Promptable", weights="sam2.1_t"),
     Entry("lama", "inpaint", "models.lama:Lama", weights="big-lama"),
     Entry("push-pull", "inpaint", "models.pushpull:PushPull", source="OpenCV", licence="Apache-2.0"),
     Entry("telea", "inpaint", "models.telea:Telea", source="OpenCV", licence="Apache-2.0"),
@@ -76,6 +78,12 @@ def load_inpainter(name: str, *, weights_file: str | None = None, **options: Any
     entry = _find("inpaint", name)
     file = _located(entry, weights_file)
     return _adapter(entry)(file, **options) if file else _adapter(entry)()  # type: ignore[no-any-return]
+
+
+def load_promptable(name: str, *, device: str = "auto") -> Promptable:
+    """Load the promptable segmenter of that name. Raises ModelError."""
+    entry = _find("prompt", name)
+    return _adapter(entry)(_located(entry, None), device=device)  # type: ignore[no-any-return]
 
 
 def catalogue(*, hashed: bool = True) -> list[Listing]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli import complete
+from pipeline.cli import complete, pointing
 from pipeline.cli.batch import Batch
 from pipeline.cli.inputs import Errand, errands, keep_apart
 from pipeline.cli.progress import Progress
@@ -30,6 +30,9 @@ again, or a quoted glob) the output is a pattern: {name} and {ext} of the input,
 the exit code is then that of the first one that failed. --start and --end are times as a player shows them: seconds,
 MM:SS or HH:MM:SS.
 
+With remove-target, --target says what is to be followed and removed: a box x,y,w,h in pixels of the frame behind the @
+(0 is the first), or a class and its number there, the best scored being 1. Several are given one by one.
+
 Examples:
 
   cleanplate run remove-people --input street.mp4 --output clean.mp4
@@ -39,6 +42,10 @@ Examples:
   cleanplate run remove-people -i film.mp4 -o scene.mp4 --start 1:02:03 --end 1:02:30.5
 
   cleanplate run remove-people -i 'clips/*.mp4' -o 'clean/{name}-clean{ext}' --report 'clean/{name}.json'
+
+  cleanplate run remove-target -i ride.mp4 -o clean.mp4 --target 184,60,97,129@0
+
+  cleanplate run remove-target -i street.mp4 -o clean.mp4 --target car:2@10 --target dog@30
 
   cleanplate run remove-people -i film.mp4 -o clean.mp4 --metrics 9100   # on http://127.0.0.1:9100/metrics
 """
@@ -65,6 +72,15 @@ def run(
             autocompletion=complete.sets,
         ),
     ] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="X,Y,W,H@FRAME",
+            help="What to follow: a box, or CLASS:NUMBER@FRAME; may be given again.",
+            autocompletion=pointing.offers,
+        ),
+    ] = None,
     start: Annotated[str | None, typer.Option(help="Leave out what comes before this time.")] = None,
     end: Annotated[str | None, typer.Option(help="Leave out this time and what comes after it.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
@@ -84,8 +100,9 @@ def run(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     todo = errands(inputs or (), output, report)
-    values = [*(sets or ()), *_range(config, start, end)]
+    values = [*(sets or ()), *_range(config, start, end), *pointing.as_sets(config, targets or ())]
     plans = [load_config(config, sets=values, given=errand.input, wanted=errand.output) for errand in todo]
+    pointing.check(plans[0], frames)
     if len(todo) > 1:
         keep_apart(todo, [plan.outputs for plan in plans])
     for errand, plan in zip(todo, plans, strict=True):
