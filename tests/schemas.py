@@ -12,6 +12,7 @@ TYPES = {
 }  # fmt: skip
 SILENT = {"title", "description", "default", "$defs", "$schema", "examples", "format", "x-live"}  # they forbid nothing
 BOUNDS = {
+    "multipleOf": lambda value, rule: value % rule == 0,
     "minimum": lambda value, bound: value >= bound,
     "maximum": lambda value, bound: value <= bound,
     "exclusiveMinimum": lambda value, bound: value > bound,
