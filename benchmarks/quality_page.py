@@ -141,8 +141,8 @@ def _scenarios(content: Content) -> Iterator[str]:
         "`python -m benchmarks.scenarios`: drawn clips with given masks instead of a detector. Frames in which the "
         "mask misses somebody are judged only where tracking holds it (`-tracked`). *Worst*: the hole's PSNR in the "
         "worst tenth of the frames. *Grain*: by how much the hole changes from frame to frame, by what the truth does; "
-        "1 is alike, 0 frozen, which *flickers* by the truth's noise. *Not known*: the share of the holes that the plate "
-        "left to the inpainter.\n"
+        "1 is alike, 0 frozen, which *flickers* by the truth's noise. *Not known*: the share of the holes that the "
+        "plate left to the inpainter.\n"
     )
     rows = [
         [name, f"{clip['inside_db']:.1f}", f"{clip['worst_db']:.1f}", f"{clip['outside_db']:.1f}",

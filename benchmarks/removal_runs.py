@@ -41,10 +41,6 @@ class Variant:
             stage["with"] = {**stage.get("with", {}), **self.options.get(stage["name"], {})}
             if stage["name"] in self.uses and stage["name"] == "plate":
                 stage["with"] = self.options.get("plate", {})  # another class has other fields
-        names = [stage["name"] for stage in content["stages"]]
-        if "tracking" not in names and "segmentation" in self.uses:
-            tracking = {"name": "tracking", "uses": "stages.tracking:Tracking"}
-            content["stages"].insert(names.index("segmentation") + 1, tracking)
         content["stages"] += self.beside
         path.write_text(yaml.safe_dump(content, sort_keys=False))
         return path
