@@ -74,7 +74,7 @@ def load_segmenter(name: str, *, classes: list[str], weights_file: str | None = 
 def load_inpainter(name: str, *, weights_file: str | None = None, **options: Any) -> Inpainter:
     """Load the inpainter of that name. Raises ModelError.
 
-    Options (`device`, `precision`) go to an adapter that runs a network; the others have no use for them."""
+    Options (`engine`, `device`, `precision`) go to an adapter that runs a network; the others have no use for them."""
     entry = _find("inpaint", name)
     file = _located(entry, weights_file)
     return _adapter(entry)(file, **options) if file else _adapter(entry)()  # type: ignore[no-any-return]

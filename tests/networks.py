@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -68,3 +70,24 @@ def worst(answers: tuple[Tensor, ...], wanted: list[Tensor]) -> float:
     assert [part.shape for part in answers] == [part.shape for part in wanted]
     pairs = zip(answers, wanted, strict=True)
     return max(float((answer.float() - right).abs().max() / right.abs().max()) for answer, right in pairs)
+
+
+class Drawn(Toy):
+    """Brings its own drawing for OpenVINO, of another network."""
+
+    drawing = "tests.networks:mistaken"
+    channels = 4
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return (x[:, :3],)
+
+
+def mistaken(network: nn.Module, height: int, width: int) -> Any:
+    """A drawing that gives half of every value."""
+    import openvino
+    from openvino import opset13 as ops
+
+    canvas = ops.parameter([1, height, width, 4], np.uint8)
+    planes = ops.transpose(ops.convert(canvas, "f32"), [0, 3, 1, 2])
+    reverse = ops.gather(planes, np.array([3, 2, 1]), np.int64(1))
+    return openvino.Model([ops.divide(reverse, np.float32(510))], [canvas], "mistaken")

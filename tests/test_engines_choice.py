@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from models import engines
 from models.base import ModelError
 from models.device import choose
 from models.engines import Name, load_engine
-from tests.networks import ENGINES, Choosy, Toy, noise, plain, worst
+from tests.networks import ENGINES, Choosy, Drawn, Toy, noise, plain, worst
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -127,6 +128,21 @@ def test_a_short_format_that_is_too_coarse_for_a_network_is_no_reason_to_give_up
     assert "engine openvino in bfloat16: output 1 is" in loaded.note
     with pytest.raises(ModelError, match="in bfloat16"):
         load_engine(Toy(), engine="openvino", precision="bfloat16", device="cpu", key="toy")
+
+
+def test_a_drawing_is_believed_no_more_than_a_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match=r"engine openvino in float32: output 0 is .* off torch's"):
+        load_engine(Drawn(), engine="openvino", precision="float32", key="drawn")
+    engine = load_engine(Drawn(), precision="float32", key="drawn")
+    assert engine.name == "torch"
+    assert "off torch's" in engine.note
+    canvas = np.dstack([noise(64, 96), np.full((64, 96), 255, np.uint8)])
+    (found,) = engine(canvas)
+    assert torch.allclose(found[0, 0], torch.ones(64, 96)), "the last channel of the canvas comes first"
+    with pytest.raises(ModelError, match="not converted for it; next: engine torch or openvino"):
+        load_engine(Drawn(), engine="onnxruntime", precision="float32", key="drawn")
+    with pytest.raises(ValueError, match=r"must be uint8 \[H, W, 4\]"):
+        engine(noise(64, 96))
 
 
 def test_what_cannot_be_had_is_said_before_the_network_is_converted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,7 @@ class Inpainting(Transform):
     writes: ClassVar[tuple[str, ...]] = ("clean", "level")
     heavy: ClassVar[bool] = True
     deadline: ClassVar[float] = 10.0
+    setup_deadline: ClassVar[float] = 240.0  # every size of crop is made ready at the start
 
     model: str = Field(
         default="auto", description="auto, lama, push-pull, telea; auto is lama where its weights are, else push-pull"
@@ -55,8 +56,13 @@ class Inpainting(Transform):
     scale: float = live(
         default=1.0, ge=0.1, le=1, description="size at which the model works: at 0.5 quicker by about 4, and softer"
     )
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        default="auto", description="what executes the network; auto: the fastest that is installed"
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(default="auto", description="auto is float32")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto: the faster on this machine"
+    )
     deadline_ms: Literal["auto"] | Annotated[float, Field(gt=0, le=60000)] = live(
         default="auto", description="time for each frame of a live stream; auto: so much that it keeps up"
     )
@@ -83,6 +89,8 @@ class Inpainting(Transform):
         self._seam = Seam(spec.height, spec.width)
         self._pins = Pins(self._inpainter.info.device)
         self.context.model(**self._inpainter.info.facts())
+        if note := self._inpainter.info.note:
+            self.context.note(f"{self._inpainter.info.name} runs on {self._inpainter.info.engine}: {note}")
         self.context.warmed(self._inpainter.warm_up())
         if spec.live:
             self._ladder, self._pace = Ladder(self._levels()), Pace(1 / float(spec.rate))
@@ -229,7 +237,8 @@ class Inpainting(Transform):
         if name == SMOOTH and not self.weights:
             return self._fallback
         try:
-            return load_inpainter(name, weights_file=self.weights, device=self.device, precision=self.precision)
+            how = {"engine": self.engine, "device": self.device, "precision": self.precision}
+            return load_inpainter(name, weights_file=self.weights, **how)
         except ModelError as error:
             if self.model != "auto" or self.weights:
                 raise SetupError(str(error)) from error
