@@ -25,7 +25,8 @@ from tests.toys_memory import Shelves
 def test_a_picture_goes_through_all_transforms() -> None:
     with Inline.of("remove-people", width=96, height=64, sets=["segmentation.engine=torch"]) as steps:
         frame = steps.process(picture(3))
-    assert set(frame.planes) == {"image", "objects", "mask", "filled", "rest", "clean", "level"}
+    found, removed = {"found", "labels", "objects", "mask"}, {"filled", "rest", "clean", "level"}
+    assert set(frame.planes) == {"image"} | found | removed
     assert np.array_equal(frame.clean, picture(3)), "nobody is in it, so nothing changes"
 
 
@@ -70,7 +71,7 @@ def test_planes_that_a_stage_reads_are_locked() -> None:
     steps = Inline.whole(plan, FrameSpec(width=96, height=64))
     frame = steps._steps[0].frame
     assert not frame.image.flags.writeable
-    assert frame.mask.flags.writeable
+    assert frame.labels.flags.writeable
 
 
 def test_each_step_is_timed(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_each_step_is_timed(tmp_path: Path) -> None:
     plan = load_config("remove-people", sets=sets, given="in.mp4", wanted=str(tmp_path / "out.mkv"))
     with Inline.whole(plan, FrameSpec(width=96, height=64)) as steps:
         times = dict(steps.timed(picture(1), pts=1))
-    assert list(times) == ["segmentation", "plate", "inpainting", "output"]
+    assert list(times) == ["segmentation", "tracking", "plate", "inpainting", "output"]
     assert all(seconds > 0 for seconds in times.values())
     assert (tmp_path / "out.mkv").exists()
 
