@@ -10,7 +10,8 @@ from stages.target.looks import likeness
 from stages.target.memory import FOLLOWED, Goal, Other
 from stages.target.scene import Scene, centre, resemblance
 
-SIMILAR, CERTAIN = 0.55, 0.75  # likeness that is enough near where it should be, and anywhere
+SIMILAR, CERTAIN = 0.66, 0.78  # likeness that is enough near where it should be, and anywhere
+SLIVER = 0.3  # area against the usual one below which too little is seen to be content with less than certain
 MARGIN = 0.08  # by which it must be nearer to the target's look than to that of any other, far from there
 SPREAD = 0.1  # of its size, by which the place where it can be grows with each frame
 LARGEST, SMALLEST = 4.0, 0.12  # area against the usual one; when it comes out again it is seen in part
@@ -68,7 +69,7 @@ def _worth(at: int, number: int, goal: Goal, scene: Scene, one: Candidate) -> fl
     rival = _rival(one, known)
     away = float(np.hypot(*(centre(one.box) - centre(part.box)))) / reach(goal)
     near = away < 1
-    if own < (SIMILAR if near else CERTAIN) or own < rival + (-0.05 if near else MARGIN):
+    if own < (SIMILAR if near and ratio > SLIVER else CERTAIN) or own < rival + (-0.05 if near else MARGIN):
         return 0.0
     return kin * (own + 0.15 * one.score + 0.3 * max(0.0, 1 - away))
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.frame import Image
 from stages.target import others
-from stages.target.candidates import Candidate, from_mask, iou, joined, mask_share, within
+from stages.target.candidates import Candidate, Floats, from_mask, iou, joined, mask_share, within
 from stages.target.looks import blend
 from stages.target.memory import FOLLOWED, LOST, PARTS, TARGETS, Goal, Part, label
 from stages.target.scene import Scene, box_of, centre, resemblance
@@ -46,10 +46,19 @@ def follow(at: int, goal: Goal, scene: Scene, candidates: list[Candidate]) -> No
         rejoin(at, goal, scene, candidates)
     if not any(part.shown for part in goal.parts):
         goal.state, goal.lost = LOST, 0
+        for part in goal.parts:
+            part.box = _whole(part)
         return
     goal.state = FOLLOWED
     if moves:
-        goal.velocity = goal.velocity + np.mean(moves, axis=0, dtype=np.float32) * np.float32(0.4)
+        goal.velocity = goal.velocity + np.mean(moves, axis=0, dtype=np.float32) * np.float32(0.25)
+
+
+def _whole(part: Part) -> Floats:
+    """Its box as large as it is when nothing hides it: of what was seen last there may have been little."""
+    half = (part.box[2:] - part.box[:2]) / 2 * np.float32(np.clip(np.sqrt(part.usual / max(1.0, part.area)), 1, 4))
+    middle = centre(part.box)
+    return np.concatenate((middle - half, middle + half))
 
 
 def rejoin(at: int, goal: Goal, scene: Scene, candidates: list[Candidate]) -> None:
