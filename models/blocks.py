@@ -29,7 +29,6 @@ from ultralytics.nn import modules  # noqa: E402
 from ultralytics.nn.modules import C3, SPPF, Concat, Conv, Proto, Segment  # noqa: E402
 from ultralytics.nn.modules.head import Segment26  # noqa: E402
 from ultralytics.nn.tasks import SegmentationModel  # noqa: E402
-from ultralytics.utils.nms import non_max_suppression  # noqa: E402
 
 cv2.setNumThreads(_threads[0])
 torch.set_num_threads(_threads[1])
@@ -46,5 +45,4 @@ __all__ = [
     "Segment",
     "Segment26",
     "SegmentationModel",
-    "non_max_suppression",
 ]

@@ -77,7 +77,8 @@ def _enlarge(prototypes: Plane, coefficients: Plane, across: Axis, down: Axis) -
 
 def _logits(prototypes: Plane, coefficients: Plane, rows: slice, columns: slice) -> Plane:
     part = prototypes[:, rows, columns]
-    return (coefficients @ part.reshape(len(coefficients), -1)).reshape(part.shape[1:])
+    logits: Plane = np.einsum("k,khw->hw", coefficients, part)  # not BLAS, whose threads would have to be woken
+    return logits
 
 
 def _covering(start: int, length: int, pad: int, inner: int, outer: int) -> tuple[slice, float, float]:

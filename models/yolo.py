@@ -15,16 +15,13 @@ from torch import Tensor, nn
 
 from models import engines, weights
 from models.base import Image, Instances, ModelError, ModelInfo, Patch
-from models.blocks import non_max_suppression
 from models.device import Precision
 from models.letterbox import LEAST, STEP, Letterbox
 from models.masks import cut_patch
 from models.restricted_pickle import Record, read_checkpoint
+from models.suppress import suppress
 from models.ultralytics_seg import Ultralytics
 from models.yolo_anchored import Anchored
-
-MAX_CANDIDATES = 4096  # bounds the work where the threshold lets nearly everything through
-MAX_FOUND = 300  # as in Ultralytics
 
 
 class Family(Protocol):
@@ -105,18 +102,10 @@ class YoloSegmenter:
 
     @torch.inference_mode()
     def _assemble(self, outputs: Sequence[Tensor]) -> Instances:
-        sums = torch.stack([part.sum(dtype=torch.float32) for part in outputs])
-        if not bool(torch.isfinite(sums).all()):
+        if not all(map(_finite, outputs)):
             raise FloatingPointError("the segmentation network's output is not finite")
-        rows = non_max_suppression(
-            self._family.candidates(outputs, self._wanted, self._confidence),
-            self._confidence,
-            self._iou,
-            classes=self._wanted,
-            nc=len(self.names),
-            max_nms=MAX_CANDIDATES,
-            max_det=MAX_FOUND,
-        )[0].numpy()
+        proposed = self._family.candidates(outputs, self._wanted, self._confidence)[0].T.numpy()
+        rows = suppress(proposed, self._wanted, len(self.names), self._confidence, self._iou)
         boxes = self._fit.undo_boxes(rows[:, :4])
         patches = self._patches(outputs[-1], rows, boxes)
         # As Ultralytics: without a pixel it is none.
@@ -130,6 +119,13 @@ class YoloSegmenter:
             return []
         field = prototypes[0].cpu().float().numpy()
         return [cut_patch(field, row[6:], box, self._fit, self._contour) for row, box in zip(rows, boxes, strict=True)]
+
+
+def _finite(part: Tensor) -> bool:
+    """Whether all of an output is. Torch's threads, started for a sum beside an engine's own, take longer than one."""
+    if part.device.type == "cpu" and part.dtype == torch.float32:
+        return bool(np.isfinite(np.add.reduce(part.numpy(), axis=None)))
+    return bool(torch.isfinite(part.sum(dtype=torch.float32)))
 
 
 def read_family(path: Path) -> Family:

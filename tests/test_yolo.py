@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from models import yolo
 from models.base import Instances, ModelError
 from models.registry import load_segmenter
-from models.yolo import MAX_FOUND, YoloSegmenter, read_family
+from models.suppress import MAX_FOUND
+from models.yolo import YoloSegmenter, read_family
 
 
 class Fixed:
