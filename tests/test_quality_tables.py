@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import quality, quality_page, quality_pictures, results, scenarios
+from benchmarks import quality, quality_page, quality_pictures, removal, results, scenarios
 from benchmarks.quality_clips import GOALS
 from stages.ingest.still import read_still
 
@@ -86,3 +86,30 @@ def test_a_strip_has_four_pictures_in_a_row(tmp_path: Path) -> None:
     assert shown.shape[1] == 4 * cell
     levels = [int(np.median(shown[40:120, at * cell + 10 : (at + 1) * cell - 20])) for at in (0, 2, 3)]
     assert np.abs(np.array(levels) - (40, 140, 190)).max() < 4
+
+
+def measured(rate: float) -> dict[str, object]:
+    """One scene of a result of `benchmarks.removal`."""
+    rates = {"usual": [0.5], "yolov5s-seg": [rate], "yolo11n-seg": [26.0], "every_frame": [1.5]}
+    figures = {name: found[0] for name, found in rates.items()}
+    figures |= {"calls": 0.01, "times_usual": rate / 0.5, "times_every_frame": rate / 1.5}
+    goals = {goal.name: goal.met(figures[goal.name]) for goal in removal.GOALS}
+    return {"figures": {**figures, "of_rounds": rates}, "goals": goals}
+
+
+def test_rates_and_targets_are_on_the_page_where_they_were_measured(
+    content: quality_page.Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"frames": 150, "rounds": 3, "lama": "big-lama", "others_busy": 0.1, "gpu": "none here"}
+    results.save(tmp_path / "quality.json", dict(content))
+    scenes = {"one": measured(21.0), "four": measured(14.0)}
+    results.save(tmp_path / "removal.json", results.complete("removal", {**facts, "scenes": scenes}))
+    hidden = {"frames_until_found_again": {"64": 0, "103": 4}, "goal": 5, "mean_iou_where_seen": 0.844}
+    target = {"bmx_trees": {"mean_iou": 0.714, "goal": 0.6}, "hidden": {**hidden, "frames_on_somebody_else": 0}}
+    results.save(tmp_path / "target.json", results.complete("target", target))
+    monkeypatch.setattr(quality_page, "FOLDER", tmp_path)
+    lines = quality_page.page().splitlines()
+    assert "| the usual loop | 0.50 | 0.50 |" in lines
+    assert "| frames/s with yolov5s-seg | at least 15 | 21 | **14**: missed |" in lines
+    assert "| a real rider between trees: mean IoU | ≥ 0.6 | 0.71 |" in lines
+    assert any(line.endswith("found again, each time | ≤ 5 | 0, 4 |") for line in lines)
