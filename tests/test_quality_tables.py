@@ -100,7 +100,7 @@ def measured(rate: float) -> dict[str, object]:
 def test_rates_and_targets_are_on_the_page_where_they_were_measured(
     content: quality_page.Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = {"frames": 150, "rounds": 3, "lama": "big-lama", "others_busy": 0.1, "gpu": "none here"}
+    facts = {"frames": 150, "rounds": 3, "lama": "big-lama", "others_busy": 0.1, "gpu": ""}
     results.save(tmp_path / "quality.json", dict(content))
     scenes = {"one": measured(21.0), "four": measured(14.0)}
     results.save(tmp_path / "removal.json", results.complete("removal", {**facts, "scenes": scenes}))
