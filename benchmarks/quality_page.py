@@ -93,11 +93,12 @@ def _removal() -> Iterator[str]:
 
 
 def _rates(content: Content) -> Iterator[str]:
+    gpu = content["gpu"] or "none here, so what is asked of one is not measured"
     yield f"## Beside the usual loop at 720p, encoding on{', on a GPU' if content['gpu'] else ''}\n"
     yield (
         f"`python -m benchmarks.removal`: {content['frames']} frames of people who walk through a room before a still "
         f"camera; median of {content['rounds']} rounds, interleaved; LaMa: {content['lama']}. Other programs took "
-        f"{content['others_busy']:.2f} processors meanwhile. GPU: {content['gpu'] or 'none here, so what is asked of one is not measured'}.\n"
+        f"{content['others_busy']:.2f} processors meanwhile. GPU: {gpu}.\n"
     )
     scenes = content["scenes"]
     head = ["frames/s", *(f"{name} in the picture" for name in scenes)]
