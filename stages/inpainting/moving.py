@@ -16,6 +16,7 @@ from stages.inpainting.motion import IDENTITY, Homography, extent, register
 EVERY = 2  # frames between two that are kept
 REMEMBERED = 32  # steps of the camera
 STILL = 0.12  # pixels in one step, of the reduced picture, that a camera may seem to move while it stands
+STANDS = 0.5  # pixels, of the reduced picture, that the plate may be off its place
 CALM = 8  # frames for which it must stand
 CALM_EXTENT = 0.35  # pixels in all of them
 
@@ -78,16 +79,19 @@ class Moving:
         self._grey = self.keys.reduced.grey(image)
         self._open = self.keys.reduced.open(hidden)
 
-    def start(self, index: int, picture: Image, hole: Image, given: Image) -> bool:
+    def start(self, index: int, picture: Image, hole: Image, given: Image) -> bool | None:
         """It seems to move for the first time: the plate so far becomes a keyframe, the way into it is looked for.
 
-        False where there is none: another scene."""
+        None where there is none: another scene. False where it is in its place after all, and other things move."""
         if len(self.keys.newest_first) and self.keys.newest >= index - 1:
             self.keys.forget()
         self.keys.keep(index - 1, picture, hole, IDENTITY, invented=given)
         slot = self.keys.newest_first[0]
         found = register(self._grey, self.keys.grey(slot), self._open, self.keys.shown(slot))
         if found is None:
+            return None
+        if extent(found, self.keys.reduced.height, self.keys.reduced.width) < STANDS:
+            self.keys.drop(slot)
             return False
         self._way["moving"], self._way["calm"] = 1, 0
         self._step(index, self.keys.reduced.full(found))
@@ -138,9 +142,8 @@ class Moving:
             self.look(image, hidden)
         return self._gathering.fill(index, image, hidden, needed, self._grey, self._open, out)
 
-    def keep(self, frame: Frame, hidden: Image) -> None:
+    def keep(self, frame: Frame, finished: Frame | None) -> None:
         """Keep a picture: a finished frame with what was invented in it, else the present one with its holes."""
-        finished = frame.finished
         if finished is not None:
             invented = bool(finished.rest.any())
             way = chain(self._way["steps"], frame.index, finished.index)
@@ -148,4 +151,4 @@ class Moving:
             if way is not None and (since >= EVERY or (invented and since > 0)):
                 self.keys.keep(finished.index, finished.clean, finished.mask, way, invented=finished.rest)
         elif frame.index - self.keys.newest >= EVERY:
-            self.keys.keep(frame.index, frame.image, hidden, IDENTITY)
+            self.keys.keep(frame.index, frame.image, frame.mask, IDENTITY)

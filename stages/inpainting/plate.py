@@ -10,9 +10,12 @@ from pydantic import Field, PrivateAttr
 
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import Transform
+from stages.inpainting.ladder import Level
 from stages.inpainting.moving import Moving
 from stages.inpainting.seam import Seam
 from stages.inpainting.standing import Standing
+
+WELL = Level.SMALL  # the worst level of inpainting that is worth remembering
 
 Layout = dict[str, tuple[tuple[int, ...], str]]
 
@@ -27,11 +30,14 @@ class Plate(Transform):
 
     reads: ClassVar[tuple[str, ...]] = ("image", "mask")
     writes: ClassVar[tuple[str, ...]] = ("filled", "rest")
-    recalls: ClassVar[tuple[str, ...]] = ("clean",)
+    recalls: ClassVar[tuple[str, ...]] = ("clean", "level")
     stateful: ClassVar[bool] = True
 
     tolerance: int = Field(
         default=20, ge=1, le=128, description="levels of blue, green or red within which a pixel is unchanged"
+    )
+    shadows: bool = Field(
+        default=True, description="also take away shadow and reflection of who is removed, where the camera stands"
     )
     lag: int = Field(
         default=1,
@@ -58,7 +64,7 @@ class Plate(Transform):
     def setup(self, spec: FrameSpec) -> None:
         size = (spec.height, spec.width)
         self._known = np.empty(size, np.uint8)
-        self._standing, self._moving = Standing(*size, self.tolerance), Moving(*size)
+        self._standing, self._moving = Standing(*size, self.tolerance, self.shadows), Moving(*size)
         self._seam = Seam(*size)
 
     def process(self, frame: Frame) -> None:
@@ -75,9 +81,10 @@ class Plate(Transform):
 
     def _while_standing(self, frame: Frame) -> None:
         seen = self._standing.compare(frame.image, frame.mask, frame.before)
-        if (seen.cut or seen.drifted) and self._starts_moving(frame):
+        moves = self._starts_moving(frame) if seen.cut or seen.drifted else False
+        if moves:
             return
-        forget = seen.cut or seen.drifted
+        forget = moves is None
         if forget:
             self._forget(frame)
         else:
@@ -85,15 +92,17 @@ class Plate(Transform):
         self._standing.learn(frame.image, seen, frame.before, frame.after, forget)
         if not forget:
             self._recall(frame)
+        if not forget:
+            self._standing.show_beyond(seen, frame.filled, frame.after)
         self._standing.show(frame.mask, frame.filled, self._known, frame.after, frame.pool)
         self._borrow(frame)
 
-    def _starts_moving(self, frame: Frame) -> bool:
-        if not frame.before["votes"].any():
-            return False
+    def _starts_moving(self, frame: Frame) -> bool | None:
+        """Whether the camera moves; None where this is another scene."""
         self._moving.look(frame.image, frame.mask)
-        if not self._moving.start(frame.index, *self._standing.whole(frame.before, frame.pool)):
-            return False
+        moves = self._moving.start(frame.index, *self._standing.whole(frame.before, frame.pool))
+        if not moves:
+            return moves
         self.context.count("camera_moved")
         self._standing.leave(frame.before, frame.after)
         self._gather(frame)
@@ -109,7 +118,7 @@ class Plate(Transform):
             return
         self._standing.leave(frame.before, frame.after)
         self._gather(frame)
-        self._moving.keep(frame, frame.mask)
+        self._moving.keep(frame, self._best(frame.finished))
 
     def _gather(self, frame: Frame) -> None:
         np.copyto(self._known, self._moving.fill(frame.index, frame.image, frame.mask, frame.mask, frame.filled))
@@ -125,9 +134,14 @@ class Plate(Transform):
 
     def _recall(self, frame: Frame) -> None:
         """Learn what was invented in a finished frame of this scene."""
-        finished = frame.finished
+        finished = self._best(frame.finished)
         if finished is not None and finished.index >= self._moving.since and finished.rest.any():
             self._standing.give(finished.clean, finished.rest.copy(), frame.after, frame.pool)
+
+    @staticmethod
+    def _best(finished: Frame | None) -> Frame | None:
+        """A finished frame, unless it was filled in haste: that is better invented once more."""
+        return finished if finished is None or finished.level <= WELL else None
 
     def _forget(self, frame: Frame) -> None:
         self.context.count("plate_forgotten")

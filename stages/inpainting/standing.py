@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.frame import Arrays, Image
+from stages.box import Box
 from stages.inpainting.background import PROVEN, Background
 from stages.inpainting.change import ChangeTest
 from stages.inpainting.drift import DriftTest
 from stages.inpainting.light import Light, change_of_light, step_of_light
+from stages.inpainting.shadow import Shadows, feathered
 
 FOLLOW = 0.9  # levels by which the light must have changed until what is hidden is changed with it
 
@@ -35,6 +37,7 @@ class Comparison:
     differs: Image
     cut: bool = False
     drifted: bool = False
+    beyond: tuple[Box, Image] | None = None  # where the plate is to be shown though the mask is not set
 
 
 class Standing:
@@ -44,16 +47,18 @@ class Standing:
     while `given` says that nothing is there.
     """
 
-    def __init__(self, height: int, width: int, tolerance: int) -> None:
+    def __init__(self, height: int, width: int, tolerance: int, shadows: bool = True) -> None:
         self._tolerance = tolerance
+        self._shadows = Shadows(height, width) if shadows else None
         self._background = Background(height, width, tolerance)
         self._change, self._drift = ChangeTest(height, width), DriftTest(height, width)
         self._free = np.empty((height, width), np.uint8)
 
     @staticmethod
     def memory(height: int, width: int) -> Layout:
-        """`given`: 1 where a colour was given; `lights`: bytes."""
-        own: Layout = {"given": ((height, width), "u1"), "lights": ((LIGHTS.itemsize,), "u1")}
+        """`given`: 1 where a colour was given; `beyond`: 255 where a shadow was found; `lights`: bytes."""
+        flat = ((height, width), "u1")
+        own: Layout = {"given": flat, "beyond": flat, "lights": ((LIGHTS.itemsize,), "u1")}
         return Background.memory(height, width) | DriftTest(height, width).memory() | own
 
     @staticmethod
@@ -72,12 +77,22 @@ class Standing:
         found = Comparison(memory, light, free, differs)
         found.cut = self._change.happened(free, differs, before["votes"])
         found.drifted = self._drift.happened(image, hidden, before)
+        if self._shadows is not None and not found.cut:
+            former = before["beyond"]
+            found.beyond = self._shadows.find(image, memory["color"], before["votes"], hidden, former, self._tolerance)
+            if found.beyond is not None:
+                box, where = found.beyond
+                for plane in (free, differs):
+                    box.of(plane)[where > 0] = 0
         return found
 
     def learn(self, image: Image, seen: Comparison, before: Arrays, after: Kept, forget: bool) -> None:
         """Leave all of the memory complete for the next frame."""
         self._background.learn(image, seen.free, seen.before, after, forget)
         self._drift.renew(before, after, forget or seen.light is not None)
+        after["beyond"][:] = 0
+        if seen.beyond is not None and not forget:
+            seen.beyond[0].of(after["beyond"])[:] = seen.beyond[1]
         lights = before["lights"].view(LIGHTS)[0]
         owed, given = _read(lights["owed"]), _read(lights["given"])
         if forget:
@@ -121,11 +136,20 @@ class Standing:
             cv2.copyTo(light.of(pool["gifts"]), given, out)
             cv2.bitwise_or(known, given, dst=known)
 
+    def show_beyond(self, seen: Comparison, out: Image, after: Kept) -> None:
+        """Write the plate into `out` where a shadow was found, softly at its edge."""
+        if seen.beyond is not None:
+            box, where = seen.beyond
+            share = feathered(where, 2)[..., None]
+            mixed = box.of(after["color"]) * share + box.of(out) * (1 - share)
+            np.copyto(box.of(out), (mixed + 0.5).astype(np.uint8))
+
     def leave(self, before: Arrays, after: Kept) -> None:
         """The camera moves: nothing is known here any more, and nothing learned."""
         after["votes"][:] = 0
         after["given"][:] = 0
         after["seen"][:] = 0
+        after["beyond"][:] = 0
 
     def whole(self, before: Arrays, pool: Kept) -> tuple[Image, Image, Image]:
         """The memory as one picture: BGR; where it shows nothing of the scene; and what of that was given."""

@@ -1,0 +1,117 @@
+"""What belongs to whom is removed beyond the mask: shadow, reflection, and what sticks out; found beside the plate."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import Image
+from stages.box import Box, tight_box
+
+ROWS = 180  # of the reduced picture, about: shadows are soft
+CERTAIN = 8  # frames that must speak for a remembered colour
+NEAR = 3  # reduced pixels within which anything that differs belongs to the mask it touches
+REACH = 0.75  # of the mask's larger side: how far a shadow or a reflection may lie from it
+LEAST, LEAST_STILL = 5.0, 3.0  # levels of difference: to become one, and to stay one
+MOST = 110.0  # levels: more is no shadow
+OWN_TEXTURE = 4.0  # levels: what differs from the plate by something finer is a thing, not its shadow
+OWN_SHARE = 0.09  # the same of the share of light that is left: a shadow keeps the texture it falls on, only darker
+SAME_HUE = 0.10  # by which the share of light that is left may differ between the colours
+DARKEST = 0.25  # share of the light that a shadow leaves, at least
+FEATHER = 2  # reduced pixels over which it fades out
+
+_SQUARE = np.ones((3, 3), np.uint8)
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+
+class Shadows:
+    """Works on a reduced part of the picture around the mask; what it finds must touch the mask or reach it by way of
+    what else it finds."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self._ratio = max(2, height // ROWS)
+        self._size = height, width
+
+    def find(
+        self, image: Image, plate: Image, votes: Image, mask: Image, former: Image, tolerance: int
+    ) -> tuple[Box, Image] | None:
+        """A box of the picture and where in it, uint8 [h, w] (255), the plate should be shown though the mask is not
+        set. `plate` is the remembered picture in the present light; `former`: what was found in the last frame.
+
+        None where there is nothing."""
+        tight = tight_box(mask)
+        if tight is None:
+            return None
+        reach = int(REACH * max(tight.x1 - tight.x0, tight.y1 - tight.y0)) + 4 * self._ratio
+        box = tight.grown(reach, *self._size)
+        small = max(1, (box.x1 - box.x0) // self._ratio), max(1, (box.y1 - box.y0) // self._ratio)
+        hidden = _reduced(box.of(mask), small) > 0
+        if hidden.mean() > 0.9:
+            return None
+        sure = (_reduced(box.of(votes), small, cv2.INTER_NEAREST) >= CERTAIN) & ~hidden
+        now, then = (_reduced(box.of(picture), small).astype(np.float32) for picture in (image, plate))
+        stays = _reduced(box.of(former), small) > 127
+        candidates = sure & self._candidates(now, then, hidden, stays, tolerance)
+        found = _touching(candidates, hidden)
+        if not found.any():
+            return None
+        wide = cv2.dilate(found.view(np.uint8) * np.uint8(255), _SQUARE, iterations=FEATHER)
+        wide[~sure] = 0
+        full = cv2.resize(wide, (box.x1 - box.x0, box.y1 - box.y0), interpolation=cv2.INTER_LINEAR)
+        where: Image = cv2.bitwise_and(cv2.compare(full, 127, cv2.CMP_GT), cv2.compare(box.of(mask), 0, cv2.CMP_EQ))
+        return box, where
+
+    def _candidates(self, now: Floats, then: Floats, hidden: Bools, stays: Bools, tolerance: int) -> Bools:
+        change = now - then
+        size = np.abs(change).max(-1)
+        differs = np.where(stays, size > LEAST_STILL, cv2.blur(size, (3, 3)) > LEAST)
+        left = (now + 4) / (then + 4)
+        share = left.mean(-1)
+        same_hue = np.abs(left - share[..., None]).max(-1) < SAME_HUE
+        darker = (share < 1) & (share > DARKEST) & same_hue & (_fine(share) < OWN_SHARE)
+        mirrored = _below(hidden) & (_fine(change).max(-1) < OWN_TEXTURE)
+        near = cv2.dilate(hidden.view(np.uint8), _SQUARE, iterations=NEAR) > 0
+        soft = (differs & (size < MOST) & (darker | mirrored)).view(np.uint8)
+        whole = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, _SQUARE, iterations=2) > 0
+        candidates: Bools = whole | (near & (size > tolerance))
+        return candidates
+
+
+def feathered(where: Image, ratio: int) -> Floats:
+    """How much of the plate is shown: 1 inside, fading to 0 at the edge of `where` [h, w]; float32."""
+    size = 2 * ratio + 1
+    inside = cv2.erode(where, np.ones((size, size), np.uint8), borderValue=255)
+    soft: Floats = cv2.blur(inside.astype(np.float32), (size, size)) / 255
+    return soft
+
+
+def _fine(values: Floats) -> Floats:
+    """How much values [h, w, ...] differ from those around them."""
+    fine: Floats = cv2.blur(np.abs(values - cv2.blur(values, (5, 5))), (3, 3))
+    return fine
+
+
+def _below(hidden: Bools) -> Bools:
+    """Where a polished floor would show who stands on it: under each column's lowest hidden pixel, as far down as that
+    column is hidden above it."""
+    rows = np.arange(len(hidden))[:, None]
+    lowest = np.where(hidden.any(0), len(hidden) - 1 - hidden[::-1].argmax(0), len(hidden))
+    tall = hidden.sum(0)
+    under: Bools = (rows > lowest) & (rows <= lowest + tall)
+    return under
+
+
+def _touching(candidates: Bools, hidden: Bools) -> Bools:
+    """The candidates that touch what is hidden, directly or by way of others."""
+    both = (candidates | hidden).view(np.uint8)
+    both = cv2.morphologyEx(both, cv2.MORPH_OPEN, _SQUARE)  # a thread of noise connects nothing
+    _, labels = cv2.connectedComponents(both, connectivity=4)
+    rooted = np.unique(labels[hidden & (both > 0)])
+    found: Bools = np.isin(labels, rooted[rooted > 0]) & candidates
+    return found
+
+
+def _reduced(picture: Image, size: tuple[int, int], interpolation: int = cv2.INTER_AREA) -> Image:
+    return cv2.resize(picture, size, interpolation=interpolation)  # type: ignore[no-any-return]
