@@ -161,7 +161,7 @@ def _mean(steps: Sequence[Step]) -> float:
 
 def _picture(path: Path, pixels: str) -> Image:
     with av.open(str(path)) as box:
-        return next(box.decode(video=0)).to_ndarray(format=pixels)
+        return np.asarray(next(box.decode(video=0)).to_ndarray(format=pixels), np.uint8)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

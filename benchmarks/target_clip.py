@@ -49,13 +49,13 @@ class _Figure:
     cover: Image
 
 
-def shots(composites: Path) -> Iterator[Shot]:
-    """The clip, from the cut-outs and the room in that folder."""
+def shots(composites: Path, frames: range = range(FRAMES)) -> Iterator[Shot]:
+    """The clip, or some frames of it, from the cut-outs and the room in that folder."""
     dancer = _cut_out(composites / "fixed_room_cross", first=20, count=48)
     man = _cut_out(composites / "fixed_room_standstill", first=0, count=1)[0]
     room = cv2.resize(_frames(composites / "fixed_room_cross" / "bg.mp4")[0], None, fx=2, fy=2)
     wall = _boards(room.shape, np.random.default_rng(3))
-    for index in range(FRAMES):
+    for index in frames:
         yield _shot(index, room, wall, dancer, man)
 
 
@@ -80,7 +80,7 @@ def _shot(index: int, room: Image, wall: Image, dancer: list[_Figure], man: _Fig
         mask[:, board] = 0
     rng = np.random.default_rng(index)
     noisy = shown.astype(np.int16) + rng.normal(0, 2, shown.shape).round().astype(np.int16)
-    return Shot(np.clip(noisy, 0, 255).astype(np.uint8), *seen, round(whole * (zoom / 2) ** 2))
+    return Shot(np.clip(noisy, 0, 255).astype(np.uint8), seen[0], seen[1], round(whole * (zoom / 2) ** 2))
 
 
 def _camera(index: int) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], float]:
@@ -159,9 +159,9 @@ def _boards(shape: tuple[int, ...], rng: np.random.Generator) -> Image:
     )
     picture[:, ::46] -= 40
     picture[::170] += 30
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
 def _frames(path: Path, pixels: str = "bgr24") -> list[Image]:
     with av.open(str(path)) as box:
-        return [frame.to_ndarray(format=pixels) for frame in box.decode(video=0)]
+        return [np.asarray(frame.to_ndarray(format=pixels), np.uint8) for frame in box.decode(video=0)]
