@@ -14,8 +14,8 @@ from stages.box import Box
 from stages.inpainting.motion import Homography, Points, fit, moved
 
 CELL = 4  # pixels of the grid on which the points' remainders are spread
-SPREADS = (2, 4, 8, 16, 32)  # cells: the nearest points say most, the far ones what they cannot
-NEARNESS = 3  # the power with which a spread counts less the wider it is
+SPREAD, SPREADS = 2, 5  # cells over which a point's remainder is spread at first, and how often that is doubled
+NEARNESS = 3  # the power with which a spread counts less the wider it is: the far points say what the near ones cannot
 LOOSE = 2.0  # pixels by which a point may miss the homography: not all of the scene is one plane
 OUTLIER = 6.0  # pixels: what misses it by more moves by itself
 
@@ -69,8 +69,10 @@ def _spread(points: Points, values: Points, height: int, width: int) -> Grid:
     grid = np.zeros((rows, columns, 3), np.float32)
     weighed = np.column_stack((values, np.ones(len(values), np.float32)))[inside]
     np.add.at(grid, (cells[inside, 1], cells[inside, 0]), weighed)
-    total = np.zeros_like(grid)
-    for spread in SPREADS:
-        total += cv2.GaussianBlur(grid, (0, 0), spread) * (SPREADS[0] / spread) ** NEARNESS
+    total = cv2.GaussianBlur(grid, (0, 0), SPREAD)
+    for doubling in range(1, SPREADS):
+        grid = cv2.resize(grid, (max(1, grid.shape[1] // 2), max(1, grid.shape[0] // 2)), interpolation=cv2.INTER_AREA)
+        wide = cv2.resize(cv2.GaussianBlur(grid, (0, 0), SPREAD), (columns, rows), interpolation=cv2.INTER_LINEAR)
+        total += wide / 2 ** (NEARNESS * doubling)
     smooth = total[..., :2] / (total[..., 2:] + np.float32(1e-9))
     return cv2.resize(smooth, (columns * CELL, rows * CELL), interpolation=cv2.INTER_LINEAR)[:height, :width]  # type: ignore[no-any-return]

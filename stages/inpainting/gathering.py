@@ -10,179 +10,161 @@ from numpy.typing import NDArray
 
 from pipeline.frame import Image
 from stages.box import Box
+from stages.inpainting.agreement import Agreement
 from stages.inpainting.field import Field, field
 from stages.inpainting.holes import find_crops
 from stages.inpainting.keyframes import INVENTED, REUSED, SEEN, Keyframes
-from stages.inpainting.motion import FEWEST, Points, corners, follow, value_at
+from stages.inpainting.motion import FEWEST, Points, corners, follow, moved, value_at
 
 MARGIN = 64  # pixels around a hole, of the reduced picture: what is there says how the hole's surroundings moved
-POINTS, APART = 500, 5
+POINTS, APART = 400, 5
 FARTHEST = 20.0  # pixels, of the reduced picture, that a point may be from where the camera's motion takes it
 MOST = 5  # pictures that one hole is filled from
 ENOUGH = 3  # of them for one pixel
-FEWEST_AROUND = 200  # pixels around a hole by which a picture can be judged
-SPREAD = 12  # pixels over which the difference to what is around is averaged
-WORST = 40.0  # levels of difference: more says no more
 AGE = 0.9  # by which a picture counts less for each frame of its age
-TRUST = {SEEN: 1.0, INVENTED: 0.02, REUSED: 0.01}
+TRUST = {INVENTED: 0.02, REUSED: 0.01}  # against 1 for what was seen
 ALIKE = 60  # levels within which two pictures show the same thing
-LIKENESS = 0.25  # correlation with what is around, below which a picture is not believed
 
 Floats = NDArray[np.float32]
 
 
-@dataclass(slots=True)
-class _Sum:
-    """What several pictures say about the pixels of a box."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """A frame as it is looked at: its number, BGR, where it is hidden, reduced to grey, and where that is open."""
 
-    best: Floats  # trust of the picture trusted most
-    choice: Floats  # [h, w, 3]
-    samples: list[tuple[Floats, Floats]]  # pixels, trust
-    seen: NDArray[np.uint8]  # how many showed the scene itself
+    index: int
+    image: Image
+    hidden: Image
+    grey: Image
+    open: Image
 
-    def add(self, pixels: Floats, trust: Floats, shown: NDArray[np.bool_]) -> None:
-        better = trust > self.best
-        self.choice[better] = pixels[better]
-        self.best[better] = trust[better]
-        self.samples.append((pixels, trust))
-        self.seen += shown
 
-    def answer(self) -> Floats:
-        """The mean of all that agree with the one that is trusted most."""
-        total, weight = np.zeros_like(self.choice), np.zeros_like(self.best)
-        for pixels, trust in self.samples:
-            counted = trust * (np.abs(pixels - self.choice).max(-1) < ALIKE)
-            total += pixels * counted[..., None]
+class _Answers:
+    """What several pictures say about the N pixels of a hole."""
+
+    def __init__(self, count: int) -> None:
+        self.seen = np.zeros(count, np.uint8)  # how many of them showed the scene itself
+        self._best = np.zeros(count, np.float32)  # trust of the picture trusted most
+        self._choice = np.zeros((count, 3), np.float32)
+        self._all: list[tuple[Floats, Floats]] = []
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        return self._best > 0
+
+    def add(self, pixels: Image, trust: Floats, seen: NDArray[np.bool_]) -> None:
+        """Colours [N, 3], how much each is to be trusted, and whether it is of the scene itself."""
+        values = pixels.astype(np.float32)
+        better = trust > self._best
+        self._choice[better], self._best[better] = values[better], trust[better]
+        self._all.append((values, trust))
+        self.seen += seen
+
+    def together(self) -> Image:
+        """The mean of all that agree with the one that is trusted most, [N, 3]."""
+        total, weight = np.zeros_like(self._choice), np.zeros_like(self._best)
+        for values, trust in self._all:
+            off = np.abs(values - self._choice)
+            counted = trust * (np.maximum(np.maximum(off[:, 0], off[:, 1]), off[:, 2]) < ALIKE)
+            total += values * counted[:, None]
             weight += counted
-        return total / np.maximum(weight, 1e-9)[..., None]  # type: ignore[no-any-return]
+        mean = total / np.maximum(weight, 1e-9)[:, None]
+        rounded: Image = np.clip(mean + 0.5, 0, 255).astype(np.uint8)
+        return rounded
 
 
 class Gathering:
-    """For one frame at a time: the present picture, where it is hidden, and the keyframes to look in."""
+    """Looks into keyframes, the newest first, until every pixel of a hole has been seen often enough."""
 
     def __init__(self, keyframes: Keyframes) -> None:
         self._keys = keyframes
 
-    def fill(
-        self, index: int, image: Image, mask: Image, needed: Image, grey: Image, open_now: Image, out: Image
-    ) -> Image:
-        """Write into `out` [H, W, 3] what is found for the pixels in `needed`, all of which are in `mask`; where it
-        was found, uint8 [H, W]. `grey` and `open_now` are the reduced picture and where it is not hidden."""
+    def fill(self, view: View, needed: Image, out: Image) -> Image:
+        """Write into `out` [H, W, 3] what is found for the pixels in `needed`, all of which are hidden; where it was
+        found, uint8 [H, W]."""
         known = np.zeros_like(needed)
-        ratio = self._keys.reduced.ratio
-        for crop in find_crops(needed, MARGIN * ratio, lambda height, width: height * width):
-            box = crop.window
-            small = Box(
-                box.x0 // ratio,
-                box.y0 // ratio,
-                max(box.x0 // ratio + 1, box.x1 // ratio),
-                max(box.y0 // ratio + 1, box.y1 // ratio),
-            )
-            points = corners(small.of(grey), small.of(open_now), POINTS, APART) + np.array(
-                (small.x0, small.y0), np.float32
-            )
-            said = self._ask(index, box, box.of(image), box.of(mask) > 0, box.of(needed) > 0, points, grey)
-            if said is None:
-                continue
-            found = (said.best > 0) & (box.of(needed) > 0)
-            box.of(out)[found] = np.clip(said.answer()[found] + 0.5, 0, 255).astype(np.uint8)
-            box.of(known)[found] = 255
+        margin = MARGIN * self._keys.reduced.ratio
+        for crop in find_crops(needed, margin, lambda height, width: height * width):
+            rows, columns = np.nonzero(crop.hole.of(needed))
+            rows, columns = rows + crop.hole.y0, columns + crop.hole.x0
+            answers = self._ask(view, crop.window, rows, columns)
+            found = answers.found
+            if found.any():
+                out[rows[found], columns[found]] = answers.together()[found]
+                known[rows[found], columns[found]] = 255
         return known
 
-    def _ask(
-        self,
-        index: int,
-        box: Box,
-        image: Image,
-        hidden: NDArray[np.bool_],
-        needed: NDArray[np.bool_],
-        points: Points,
-        grey: Image,
-    ) -> _Sum | None:
-        size = image.shape[:2]
-        said = _Sum(np.zeros(size, np.float32), np.zeros((*size, 3), np.float32), [], np.zeros(size, np.uint8))
+    def _ask(self, view: View, box: Box, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> _Answers:
+        answers = _Answers(len(rows))
+        around: Agreement | None = None
+        points = self._points(view, box)
         for slot in self._keys.newest_first:
-            if len(said.samples) == MOST or bool((said.seen[needed] >= ENOUGH).all()):
+            wanted = answers.seen < ENOUGH
+            if len(answers) == MOST or not wanted.any():
                 break
-            if not self._may_help(slot, box, needed, said):
-                continue
-            place = self._place(slot, box, points, grey)
-            if place is not None:
-                age = AGE ** (index - int(self._keys.table["index"][slot]))
-                self._add(said, slot, place, image, hidden, needed, age)
-        return said if said.samples else None
+            if self._shows(slot, rows[wanted], columns[wanted]):
+                place = self._place(slot, box, points, view.grey)
+                if place is not None:
+                    around = around or Agreement(box.of(view.image), box.of(view.hidden))
+                    age = AGE ** (view.index - int(self._keys.table["index"][slot]))
+                    self._add(answers, around, slot, place, (rows - box.y0, columns - box.x0), age)
+        return answers
 
-    def _may_help(self, slot: int, box: Box, needed: NDArray[np.bool_], said: _Sum) -> bool:
-        """Whether, by the camera's motion, it shows pixels that are still wanted; looked at on every eighth pixel."""
-        step = 8
-        y, x = np.nonzero(needed[::step, ::step] & (said.seen[::step, ::step] < ENOUGH))
-        if not len(x):
-            return bool((needed & (said.best == 0)).any())
-        places = np.column_stack((x, y)).astype(np.float32) * step + np.array((box.x0, box.y0), np.float32)
-        there = cv2.perspectiveTransform(places[:, None], self._keys.way(slot))[:, 0]
-        height, width = self._keys.kinds(slot).shape
+    def _points(self, view: View, box: Box) -> Points:
+        """Points around the hole, in the reduced picture."""
+        ratio = self._keys.reduced.ratio
+        x0, y0 = box.x0 // ratio, box.y0 // ratio
+        small = Box(x0, y0, max(x0 + 1, box.x1 // ratio), max(y0 + 1, box.y1 // ratio))
+        found = corners(small.of(view.grey), small.of(view.open), POINTS, APART)
+        return found + np.array((x0, y0), np.float32)
+
+    def _shows(self, slot: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> bool:
+        """Whether, by the camera's motion, a kept picture shows any of these pixels; a few hundred are asked."""
+        step = max(1, len(rows) // 300)
+        there = moved(self._keys.way(slot), np.column_stack((columns[::step], rows[::step])).astype(np.float32))
+        kinds = self._keys.kinds(slot)
+        height, width = kinds.shape
         inside = ((there >= 0) & (there <= (width - 1, height - 1))).all(1)
-        return bool((value_at(self._keys.kinds(slot), there)[inside] > 0).any())
+        return bool((value_at(kinds, there)[inside] > 0).any())
 
     def _place(self, slot: int, box: Box, points: Points, grey: Image) -> Field | None:
         """Where the box lies in a kept picture, by the points around the hole."""
         reduced = self._keys.reduced
         guess = reduced.small(self._keys.way(slot))
-        there, believed = follow(grey, self._keys.grey(slot), points, guess)
+        there, believed = follow(grey, self._keys.grey(slot), points, guess, levels=2)
         if believed.sum() < FEWEST:
             return None
-        first = cv2.perspectiveTransform(points[:, None], guess)[:, 0]
-        believed &= np.abs(there - first).max(1) < FARTHEST
-        full_there = there * reduced.ratio + (reduced.ratio - 1) / 2
-        full_points = points * reduced.ratio + (reduced.ratio - 1) / 2
+        believed &= np.abs(there - moved(guess, points)).max(1) < FARTHEST
+        shift = np.float32((reduced.ratio - 1) / 2)
+        full_there, full = there * reduced.ratio + shift, points * reduced.ratio + shift
         believed &= value_at(self._keys.kinds(slot), full_there) == SEEN
-        return field(box, full_points[believed], full_there[believed].astype(np.float32))
+        return field(box, full[believed], full_there[believed])
 
     def _add(
         self,
-        said: _Sum,
+        answers: _Answers,
+        around: Agreement,
         slot: int,
         place: Field,
-        image: Image,
-        hidden: NDArray[np.bool_],
-        needed: NDArray[np.bool_],
+        at: tuple[NDArray[np.intp], NDArray[np.intp]],
         age: float,
     ) -> None:
         kinds = self._keys.kinds(slot)
         inside = place.inside(*kinds.shape)
-        seen = inside & (place.take((kinds == SEEN).view(np.uint8) * np.uint8(255), cv2.INTER_LINEAR) > 250)
-        around = seen & ~hidden
-        if np.count_nonzero(around) < FEWEST_AROUND:
+        shown = cv2.compare(place.take(cv2.compare(kinds, SEEN, cv2.CMP_EQ), cv2.INTER_LINEAR), 250, cv2.CMP_GT)
+        shown[~inside] = 0
+        pixels = place.take(self._keys.picture(slot))
+        judged = around.judge(pixels, shown)
+        if judged is None:
             return
-        pixels = place.take(self._keys.picture(slot)).astype(np.float32)
-        if _likeness(pixels, image, around) < LIKENESS:
-            return
-        pixels += _light(pixels, image, around)
-        trust = _trust(pixels, image, around) * np.float32(age)
-        kind = place.take(kinds, cv2.INTER_NEAREST)
-        weight = np.where(seen, np.float32(TRUST[SEEN]), np.float32(0))
-        for lesser in (INVENTED, REUSED):
-            weight[inside & ~seen & (kind == lesser)] = TRUST[lesser]
-        said.add(pixels, trust * weight * needed, seen & needed)
-
-
-def _light(pixels: Floats, image: Image, around: NDArray[np.bool_]) -> Floats:
-    """How much brighter the present picture is, by channel; nothing where that is within the noise."""
-    median = np.median(image[around].astype(np.float32) - pixels[around], axis=0)
-    return np.where(np.abs(median) > 1, median, 0).astype(np.float32)
-
-
-def _trust(pixels: Floats, image: Image, around: NDArray[np.bool_]) -> Floats:
-    """1 where a picture is like the present one around the hole, less the more it differs there; float32 [h, w]."""
-    error = np.minimum(np.abs(pixels - image).mean(-1), WORST) * around
-    level = cv2.GaussianBlur(error, (0, 0), SPREAD) + np.float32(1e-4 * WORST / 2)
-    share = cv2.GaussianBlur(around.astype(np.float32), (0, 0), SPREAD) + np.float32(1e-4)
-    return 1 / (1 + (level / share) ** 2)  # type: ignore[no-any-return]
-
-
-def _likeness(pixels: Floats, image: Image, around: NDArray[np.bool_]) -> float:
-    """Correlation of the two pictures' green around the hole; 1 where there is nothing to be told apart by."""
-    ours, theirs = image[..., 1][around].astype(np.float32), pixels[..., 1][around]
-    ours, theirs = ours - ours.mean(), theirs - theirs.mean()
-    scale = float(np.sqrt((ours**2).mean() * (theirs**2).mean()))
-    return 1.0 if scale < 9.0 else float((ours * theirs).mean()) / scale
+        trust, light = judged
+        seen = shown[at] > 0
+        kind = value_at(kinds, np.column_stack((place.x[at], place.y[at])))
+        weight = seen.astype(np.float32)
+        for lesser, share in TRUST.items():
+            weight[inside[at] & ~seen & (kind == lesser)] = share
+        values = np.clip(pixels[at] + light, 0, 255)
+        answers.add(values, trust[at] * weight * np.float32(age), seen)

@@ -76,7 +76,9 @@ def corners(grey: Image, where: Image, most: int = POINTS, apart: int = APART) -
     return np.empty((0, 2), np.float32) if found is None else found[:, 0]
 
 
-def follow(start: Image, end: Image, points: Points, guess: Homography) -> tuple[Points, NDArray[np.bool_]]:
+def follow(
+    start: Image, end: Image, points: Points, guess: Homography, levels: int = LEVELS
+) -> tuple[Points, NDArray[np.bool_]]:
     """Where the points of one grey picture are in another, and which of them can be believed.
 
     `guess` is about how they moved. Raises nothing: points that are lost are not believed."""
@@ -84,7 +86,7 @@ def follow(start: Image, end: Image, points: Points, guess: Homography) -> tuple
         return points, np.zeros(0, np.bool_)
     places = points[:, None]
     first = moved(guess, points)[:, None]
-    options: dict[str, Any] = {"winSize": WINDOW, "maxLevel": LEVELS, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+    options: dict[str, Any] = {"winSize": WINDOW, "maxLevel": levels, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
     there, seen, _ = cv2.calcOpticalFlowPyrLK(start, end, places, first.copy(), **options)
     back, seen_back, _ = cv2.calcOpticalFlowPyrLK(end, start, there, places.copy(), **options)
     missed = np.abs(back - places).max(axis=(1, 2))

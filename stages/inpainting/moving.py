@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.frame import Arrays, Frame, Image
-from stages.inpainting.gathering import Gathering
+from stages.inpainting.gathering import Gathering, View
 from stages.inpainting.keyframes import Keyframes, chain
 from stages.inpainting.motion import IDENTITY, Homography, extent, register
 
@@ -140,7 +140,7 @@ class Moving:
         """Write into `out` what the keyframes know of the pixels in `needed`; where, uint8 [H, W]."""
         if not self._grey.size:
             self.look(image, hidden)
-        return self._gathering.fill(index, image, hidden, needed, self._grey, self._open, out)
+        return self._gathering.fill(View(index, image, hidden, self._grey, self._open), needed, out)
 
     def keep(self, frame: Frame, finished: Frame | None) -> None:
         """Keep a picture: a finished frame with what was invented in it, else the present one with its holes."""
