@@ -29,8 +29,8 @@ class Agreement:
         self._small = max(1, width // SHARE), max(1, height // SHARE)
 
     def judge(self, pixels: Image, shown: Image) -> tuple[Floats, Floats] | None:
-        """For a picture [h, w, 3] that shows the scene where `shown` [h, w] is 255: how far it can be trusted, from 1 down
-        to nearly 0, float32 [h, w], and by how many levels [3] the present one is lighter.
+        """For a picture [h, w, 3] that shows the scene where `shown` [h, w] is 255: how far it can be trusted, from 1
+        down to nearly 0, float32 [h, w], and by how many levels [3] the present one is lighter.
 
         None where too little can be compared, or that is another scene."""
         around = cv2.bitwise_and(shown, self._open)

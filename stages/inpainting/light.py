@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from pipeline.frame import Image
 
-SAMPLES = 4000  # pixels that are looked at, of a whole frame
+SAMPLES = 3000  # pixels that are looked at, of a whole frame
 FEWEST = 300  # pixels that are known and open
 LEAST = 0.75  # levels, on the mean: what is less cannot be told from rounding
 LOW, HIGH = 20, 80  # percentiles that a first guess goes by
-ROUNDS = 3
+ROUNDS = 2
 MOST_GAIN, MOST_OFFSET = 4.0, 96.0
 EXPLAINED = 0.6  # share of the pixels that the change of light must bring back within the tolerance
 BETTER = 0.1  # and by so much more of them than were within it before
@@ -69,6 +69,8 @@ def change_of_light(old: Image, new: Image, known: Image, tolerance: int) -> Lig
     x, y = _samples(old, known), _samples(new, known)
     if len(x) < FEWEST:
         return None
+    if _unchanged(x, y):
+        return None
     light = _fit(x, y)
     if light is None or np.abs(x * light.gain + light.offset - x).mean(0).max() < LEAST:
         return None
@@ -90,6 +92,14 @@ def step_of_light(old: Image, new: Image, seen: Image) -> Light:
     spread = x - x.mean(0)
     slope = (spread * change).sum(0) / np.maximum((spread**2).sum(0), 1)
     return Light(1 + slope, change.mean(0) - slope * x.mean(0))
+
+
+def _unchanged(x: Floats, y: Floats) -> bool:
+    """Whether neither the darker nor the lighter half has become lighter or darker: what is nearly always so."""
+    green = x[:, 1]
+    lighter = green > green.mean()
+    change = y - x
+    return all(np.abs(np.median(change[half], axis=0)).max() < LEAST for half in (lighter, ~lighter) if half.any())
 
 
 def _dim(x: Floats, y: Floats, tolerance: int) -> float:
