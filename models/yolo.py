@@ -83,12 +83,19 @@ class YoloSegmenter:
 
     def segment(self, image: Image) -> Instances:
         """`image` is uint8 [H, W, 3] BGR. Raises FloatingPointError where the network's output is not finite."""
-        height, width = image.shape[:2]
+        self._adapt(*image.shape[:2])
+        self._fit.draw(image, self._canvas)
+        return self._assemble(self._engine(self._canvas))
+
+    def run_bare(self, image: Image) -> None:
+        """The network alone, over what it was shown last, for a picture of that size: to compare with."""
+        self._adapt(*image.shape[:2])
+        self._engine(self._canvas)
+
+    def _adapt(self, height: int, width: int) -> None:
         if (height, width) != (self._fit.height, self._fit.width):
             self._fit = Letterbox.fit(height, width, self._size)
             self._canvas = self._fit.canvas()
-        self._fit.draw(image, self._canvas)
-        return self._assemble(self._engine(self._canvas))
 
     def warm_up(self, height: int, width: int) -> float:
         """Run on grey pictures until steady; return the seconds of the slowest step after the first."""

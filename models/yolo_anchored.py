@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,8 +45,15 @@ class Anchored:
         _, _, height, width = level.shape
         anchors = self._anchors[index]
         cells = level[0].view(len(anchors), -1, height, width)
-        anchor, y, x = torch.nonzero(cells[:, 4] > math.log(confidence / (1 - confidence)), as_tuple=True)
-        logits, where = cells[anchor, :, y, x].float().cpu(), torch.stack((anchor, x, y), 1).cpu()
+        least = math.log(confidence / (1 - confidence))
+        if level.device.type == "cpu" and level.dtype == torch.float32:  # torch's threads take longer to be woken
+            found = np.nonzero(cells[:, 4].numpy() > least)
+            anchor, y, x = map(torch.from_numpy, found)
+            logits = torch.from_numpy(cells.numpy()[found[0], :, found[1], found[2]])
+        else:
+            anchor, y, x = torch.nonzero(cells[:, 4] > least, as_tuple=True)
+            logits = cells[anchor, :, y, x].float().cpu()
+        where = torch.stack((anchor, x, y), 1).cpu()
         return logits, where[:, 1:], anchors[where[:, 0]], torch.full((len(logits), 1), float(STRIDES[index]))
 
     def _decode(self, logits: Tensor, cell: Tensor, anchors: Tensor, strides: Tensor, wanted: Sequence[int]) -> Tensor:

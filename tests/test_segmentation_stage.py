@@ -233,3 +233,45 @@ def test_of_a_file_the_same_frames_are_looked_at_whoever_gets_them() -> None:
 
 def test_a_live_stream_that_drops_every_other_frame_is_still_looked_at() -> None:
     assert looked(list(range(1, 14, 2)), every=4, live=True) == [1, 5, 9, 13]
+
+
+class Counting(Fixed):
+    """Remembers the sizes of the pictures that it was shown; finds somebody in whole ones."""
+
+    def __init__(self, tall: int, whole: tuple[int, int]) -> None:
+        self.whole = whole
+        boxes = np.array([[10, 10, 14, 10 + tall]], np.float32)
+        patch = Patch(10, 10, np.full((tall, 4), 255, np.uint8))
+        super().__init__(Instances(boxes, np.array([0.9], np.float32), np.zeros(1, np.int64), (patch,)))
+        self.shown: list[tuple[int, ...]] = []
+
+    def segment(self, image: np.ndarray) -> Instances:
+        self.shown.append(image.shape[:2])
+        return super().segment(image) if image.shape[:2] == self.whole else instances(0)
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, tall: int, spec: FrameSpec, frames: int = 2, **options: object) -> list[int]:
+    """How many pictures the network was shown for each frame; the largest object has that height."""
+    counting = Counting(tall, (spec.height, spec.width))
+    monkeypatch.setattr("stages.segmentation.stage.load_segmenter", lambda name, **options: counting)
+    stage, shown = InstanceSegmentation(**{"size": 64, **options}), []
+    stage.setup(spec)
+    for index in range(frames):
+        counting.shown.clear()
+        stage.process(blank_frame(spec, index))
+        shown.append(len(counting.shown))
+    return shown
+
+
+def test_large_frames_are_looked_at_in_tiles_where_somebody_small_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    large, usual = FrameSpec(width=256, height=144), FrameSpec(width=192, height=108)
+    assert looks(monkeypatch, 20, large) == [5, 5]
+    assert looks(monkeypatch, 20, usual) == [1, 1]
+    assert looks(monkeypatch, 20, usual, tiles=3) == [10, 10]
+    assert looks(monkeypatch, 20, large, tiles=0) == [1, 1]
+
+
+def test_now_and_then_small_people_are_looked_for_who_are_not_seen_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    tall = FrameSpec(width=200, height=400)
+    assert looks(monkeypatch, 390, tall, frames=10, size=96) == [5, 1, 1, 1, 1, 1, 1, 1, 5, 1]
+    assert looks(monkeypatch, 100, tall, frames=3, size=96) == [5, 5, 5]

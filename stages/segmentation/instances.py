@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr
 
+from models.base import Instances
+from models.tiles import Tile, layout
+from models.tiles import segment as in_tiles
 from pipeline.frame import OBJECT, Frame, FrameSpec
 from pipeline.stage import live
 from stages.segmentation.labels import LOW, MOST, Labeller, to_rows
 from stages.segmentation.stage import Segmentation
+
+LARGE, HUGE = 3.0, 4.5  # times the network's input: from there on two, three tiles side by side pay
+SMALL = 70  # pixels of the network's input: who is smaller is found in tiles more often (benchmarks/tiles.py)
+ROUND = 8  # frames: so often small people are looked for who are nowhere seen yet
 
 _NOBODY = np.zeros(0, OBJECT)
 
@@ -33,7 +40,15 @@ class InstanceSegmentation(Segmentation):
         default=1, ge=1, le=100, description="look at each so-many-th frame; tracking moves masks on in between"
     )
 
+    tiles: Literal["auto"] | Annotated[int, Field(ge=0, le=6)] = Field(
+        default="auto",
+        description="look at so many parts side by side too, for small people in large frames; 0: never; auto: in "
+        "frames of more than three times `size`, where somebody small is seen, and in each eighth frame",
+    )
+
+    _parts: tuple[Tile, ...] = PrivateAttr(default=())
     _labeller: Labeller = PrivateAttr()
+    _whole: int = PrivateAttr(default=-1)
     _live: bool = PrivateAttr(default=False)
     _looked: int | None = PrivateAttr(default=None)
 
@@ -46,6 +61,11 @@ class InstanceSegmentation(Segmentation):
         """Load the model and warm it up on the stream's size. Raises SetupError."""
         super().setup(spec)
         self._labeller, self._live, self._looked = Labeller(spec.height, spec.width), spec.live, None
+        across = self._across(max(spec.height, spec.width) / self.size)
+        self._parts = tuple(layout(spec.height, spec.width, across)) if across > 1 else ()
+        for part in self._parts[:1]:
+            seconds = self._segmenter.warm_up(part.y1 - part.y0, part.x1 - part.x0)
+            self.context.warmed(seconds * (len(self._parts) + 1))
 
     def process(self, frame: Frame) -> None:
         """Write `found` and `labels`. Raises FloatingPointError where the model's answer is not finite."""
@@ -53,11 +73,28 @@ class InstanceSegmentation(Segmentation):
             frame.put_found(_NOBODY, skipped=True)
             frame.labels[:] = 0
             return
-        found = self._segmenter.segment(frame.image)
+        found = self._find(frame)
         rows = to_rows(found, self.confidence)[:MOST]
         self._labeller.label(found.patches, int((rows["flags"] & LOW == 0).sum()), self.grow, frame.labels)
         frame.put_found(rows)
         self._looked = frame.index
+
+    def _across(self, ratio: float) -> int:
+        """Tiles side by side for a frame of that many times the network's input; 1 and less: none."""
+        if self.tiles != "auto":
+            return self.tiles
+        return 1 if ratio <= LARGE else 2 if ratio <= HUGE else 3
+
+    def _find(self, frame: Frame) -> Instances:
+        found = self._segmenter.segment(frame.image)
+        if not self._parts:
+            return found
+        self._whole += 1
+        if self.tiles == "auto" and (self._whole if self._live else frame.index) % ROUND:
+            scale = self.size / max(frame.image.shape[:2])
+            if not (found.boxes[:, 3] - found.boxes[:, 1] < SMALL / scale).any():
+                return found
+        return in_tiles(self._segmenter, frame.image, found, self._parts)
 
     def _due(self, index: int) -> bool:
         """Of a file the same frames in every run. Of a live stream this worker may never be given those."""
