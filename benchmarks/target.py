@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -167,7 +166,7 @@ def _picture(path: Path, pixels: str) -> Image:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 where both goals are met, 1 where not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("CLEANPLATE_DATA", "data")))
+    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="PATH=VALUE")
     parser.add_argument("--output", type=Path, default=FOLDER / "target.json")
     parser.add_argument("--sheets", type=Path, help="a folder for pictures of what was followed")
