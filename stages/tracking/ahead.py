@@ -76,9 +76,9 @@ class Ahead:
         stamp, way, step = stamps.press(later.labels, row + 1, tight, rect), np.zeros(2), np.zeros(2)
         for at in range(ahead, -1, -1):
             now, before = self._reduced(frame.later[at]), self._reduced(frame.later[at - 1] if at else frame)
-            inside = shapes.cells_in(stamps.core(stamp, rect), rect, self._motion)
+            inside = shapes.pixels_of(stamps.core(stamp, rect), rect, self._motion)
             flow = self._flow(frame.later[at].index, now, before)
-            starts = [step, np.zeros(2), *([np.median(flow[inside > 0], 0)] if inside.any() else [])]
+            starts = step, np.zeros(2), shapes.most_of(flow, inside)
             found = Search(now, before, leaving=True).follow(inside, starts)
             if found is None:
                 return None

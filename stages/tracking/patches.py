@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pipeline.frame import Image
 
 FEWEST = 12  # pixels that can be told from others
-SAMPLES = 320  # pixels that are compared
 MARGIN = 48  # pixels by which a patch may move, and leave the picture
 ENOUGH = 48  # levels: what differs by more differs
 OUTSIDE = 12  # levels that a pixel counts where there is nothing to compare it with
@@ -23,7 +22,9 @@ OTHER = 24  # of mean difference: it is not to be seen there
 STEPS = 16  # of a search, two pixels wide, then one
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
+Indices = NDArray[np.intp]
+Places = tuple[Indices, Indices]
+"""Rows and columns of pixels."""
 _RING = np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, -1), (-1, 1), (1, 1)])
 
 
@@ -37,13 +38,11 @@ class Search:
         self._inside = cv2.copyMakeBorder(np.ones_like(one), *sides, cv2.BORDER_CONSTANT, value=0).ravel()
         self._width = one.shape[1] + 2 * MARGIN
 
-    def follow(self, chosen: Image, starts: Sequence[Floats]) -> Floats | None:
-        """How far (x y) what is shown where `chosen` [h, w] is set has moved; None where it is not to be seen."""
-        y, x = np.nonzero(chosen)
+    def follow(self, pixels: Places, starts: Sequence[Floats]) -> Floats | None:
+        """How far (x y) what is shown in these pixels has moved; None where it is not to be seen."""
+        y, x = pixels
         if len(y) < FEWEST:
             return None
-        pick = slice(None, None, max(1, len(y) // SAMPLES))
-        y, x = y[pick], x[pick]
         at, levels = (y + MARGIN) * self._width + x + MARGIN, self._one[y, x].astype(np.int16)
         places = np.clip(np.rint(np.array(starts)), 2 - MARGIN, MARGIN - 2).astype(np.intp)
         best = places[int(self._differences(at, levels, places).argmin())]
@@ -54,7 +53,7 @@ class Search:
         moved: Floats = best + self._fraction(at, levels, best)
         return moved
 
-    def _descend(self, at: Places, levels: NDArray[np.int16], best: Places, step: int) -> Places:
+    def _descend(self, at: Indices, levels: NDArray[np.int16], best: Indices, step: int) -> Indices:
         for _ in range(STEPS):
             around = np.clip(best + _RING * step, 1 - MARGIN, MARGIN - 1)
             least = int(self._differences(at, levels, around).argmin())
@@ -63,7 +62,7 @@ class Search:
             best = around[least]
         return best
 
-    def _differences(self, at: Places, levels: NDArray[np.int16], moves: Places) -> Floats:
+    def _differences(self, at: Indices, levels: NDArray[np.int16], moves: Indices) -> Floats:
         """Mean difference for each move [N, 2]; what leaves the picture may agree a little."""
         there = at[None] + (moves[:, 1] * self._width + moves[:, 0])[:, None]
         off = np.minimum(np.abs(self._other[there] - levels), ENOUGH)
@@ -73,7 +72,7 @@ class Search:
             return (total + OUTSIDE * (len(at) - counted)) / len(at)  # type: ignore[no-any-return]
         return np.where(counted < FEWEST, ENOUGH, total / np.maximum(counted, 1))
 
-    def _fraction(self, at: Places, levels: NDArray[np.int16], best: Places) -> Floats:
+    def _fraction(self, at: Indices, levels: NDArray[np.int16], best: Indices) -> Floats:
         """Where between pixels the least difference is: the vertex of a parabola in each axis."""
         middle, left, right, above, below = self._differences(at, levels, best + _RING[:5])
         rest = []

@@ -10,8 +10,9 @@ from pipeline.frame import Image
 from stages.tracking import kalman, stamps
 from stages.tracking.crowd import Crowd
 from stages.tracking.flow import Flow, Motion
-from stages.tracking.patches import Search
+from stages.tracking.patches import Places, Search
 
+SAMPLES = 320  # pixels by which a motion is told
 EDGE = 1  # pixels from the picture's edge
 THIN = 2  # pixels of the picture that are left of somebody who has left it
 LEAD = 0.25  # of a frame's motion by which a held mask is longer, for each frame that it was missed ...
@@ -21,11 +22,15 @@ Floats = NDArray[np.float64]
 Shape = tuple[int, ...]
 
 
-def cells_in(stamp: Image, rect: Floats, motion: Motion) -> Image:
-    """A stamp drawn on the reduced picture: 255 there, else 0."""
-    drawn = np.zeros(motion.size, np.uint8)
-    stamps.draw(stamp, rect / np.tile(motion.scale, 2), drawn)
-    return drawn
+def pixels_of(stamp: Image, rect: Floats, motion: Motion) -> Places:
+    """The rows and columns of some pixels, evenly spread, of the reduced picture that a stamp covers."""
+    small = rect / np.tile(motion.scale, 2)
+    box = stamps.visible(small, motion.size)
+    drawn = np.zeros((box.y1 - box.y0, box.x1 - box.x0), np.uint8)
+    stamps.draw(stamp, small - np.tile((box.x0, box.y0), 2), drawn)
+    y, x = np.nonzero(drawn)
+    pick = slice(None, None, max(1, len(y) // SAMPLES))
+    return y[pick] + box.y0, x[pick] + box.x0
 
 
 def go_on(crowd: Crowd, motion: Motion, was: Image, now: Image, flow: Flow, frames: float, shape: Shape) -> None:
@@ -34,13 +39,15 @@ def go_on(crowd: Crowd, motion: Motion, was: Image, now: Image, flow: Flow, fram
     speeds = kalman.velocity(crowd.of("edges", alive), shape[1], shape[0]) * frames
     for at, speed in zip(alive, speeds, strict=True):
         rect = crowd.rect(at)
-        inside = cells_in(stamps.core(crowd.stamp(at), rect), rect, motion)
-        starts = [speed / motion.scale, np.zeros(2)]
-        if inside.any():
-            starts.append(np.median(flow[inside > 0], 0))
-        seen = search.follow(inside, starts)
+        inside = pixels_of(stamps.core(crowd.stamp(at), rect), rect, motion)
+        seen = search.follow(inside, (speed / motion.scale, np.zeros(2), most_of(flow, inside)))
         _move(rect, speed if seen is None else seen * motion.scale, shape)
     crowd.predict(frames)
+
+
+def most_of(flow: Flow, inside: Places) -> Floats:
+    """The median of the flow in these pixels; nothing of nothing."""
+    return np.median(flow[inside], 0) if len(inside[0]) else np.zeros(2)
 
 
 def _move(rect: Floats, by: Floats, shape: Shape) -> None:
