@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from models.base import ModelError
 from models.blocks import LAYERS, Segment, Segment26, SegmentationModel
+from models.finite import demand_finite
 from models.restricted_pickle import Checkpoint, Record
 from models.yolo_anchored import STRIDES, class_names
 from models.yolo_pickled import follow
@@ -56,9 +57,11 @@ class Ultralytics:
     def candidates(self, outputs: Sequence[Tensor], wanted: Sequence[int], confidence: float) -> Tensor:
         """See `models.yolo.Family`. Only the boxes of which some class passes are decoded."""
         boxes, scores, coefficients, prototypes = (part[0] for part in outputs)
+        demand_finite(scores)
         best = scores.amax(0)
         passing = torch.nonzero(best > math.log(confidence / (1 - confidence)))[:, 0]
         boxes, scores, coefficients = (part[:, passing].float().cpu() for part in (boxes, scores, coefficients))
+        demand_finite(torch.cat((boxes, coefficients)))
         centres, strides = (part[passing.cpu()].T for part in cells(*prototypes.shape[1:]))
         low, high = (self._corners(boxes, centres) * strides).chunk(2)
         return torch.cat(((low + high) / 2, high - low, scores.sigmoid(), coefficients))[None]

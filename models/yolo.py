@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models import engines, weights
 from models.base import Image, Instances, ModelError, ModelInfo, Patch
 from models.device import Precision
+from models.finite import demand_finite
 from models.letterbox import LEAST, STEP, Letterbox
 from models.masks import cut_patch
 from models.restricted_pickle import Record, read_checkpoint
@@ -33,7 +34,8 @@ class Family(Protocol):
 
     def candidates(self, outputs: Sequence[Tensor], wanted: Sequence[int], confidence: float) -> Tensor:
         """The boxes that may pass, before overlapping ones are suppressed: float32 [1, 4 + classes + 32, N] on the
-        processor, of x y w h in pixels of the canvas, class scores and mask coefficients."""
+        processor, of x y w h in pixels of the canvas, class scores and mask coefficients. Raises FloatingPointError where a value that
+        decides what passes, or one of what does, is not finite."""
         ...
 
 
@@ -109,8 +111,7 @@ class YoloSegmenter:
 
     @torch.inference_mode()
     def _assemble(self, outputs: Sequence[Tensor]) -> Instances:
-        if not all(map(_finite, outputs)):
-            raise FloatingPointError("the segmentation network's output is not finite")
+        demand_finite(outputs[-1])
         proposed = self._family.candidates(outputs, self._wanted, self._confidence)[0].T.numpy()
         rows = suppress(proposed, self._wanted, len(self.names), self._confidence, self._iou)
         boxes = self._fit.undo_boxes(rows[:, :4])
@@ -126,13 +127,6 @@ class YoloSegmenter:
             return []
         field = prototypes[0].cpu().float().numpy()
         return [cut_patch(field, row[6:], box, self._fit, self._contour) for row, box in zip(rows, boxes, strict=True)]
-
-
-def _finite(part: Tensor) -> bool:
-    """Whether all of an output is. Torch's threads, started for a sum beside an engine's own, take longer than one."""
-    if part.device.type == "cpu" and part.dtype == torch.float32:
-        return bool(np.isfinite(np.add.reduce(part.numpy(), axis=None)))
-    return bool(torch.isfinite(part.sum(dtype=torch.float32)))
 
 
 def read_family(path: Path) -> Family:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.base import ModelError
+from models.finite import demand_finite
 from models.restricted_pickle import Checkpoint, Record
 from models.yolo_graph import Graph
 
@@ -45,6 +46,7 @@ class Anchored:
         _, _, height, width = level.shape
         anchors = self._anchors[index]
         cells = level[0].view(len(anchors), -1, height, width)
+        demand_finite(cells[:, 4])
         least = math.log(confidence / (1 - confidence))
         if level.device.type == "cpu" and level.dtype == torch.float32:  # torch's threads take longer to be woken
             found = np.nonzero(cells[:, 4].numpy() > least)
@@ -53,6 +55,7 @@ class Anchored:
         else:
             anchor, y, x = torch.nonzero(cells[:, 4] > least, as_tuple=True)
             logits = cells[anchor, :, y, x].float().cpu()
+        demand_finite(logits)
         where = torch.stack((anchor, x, y), 1).cpu()
         return logits, where[:, 1:], anchors[where[:, 0]], torch.full((len(logits), 1), float(STRIDES[index]))
 
