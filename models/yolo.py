@@ -34,8 +34,8 @@ class Family(Protocol):
 
     def candidates(self, outputs: Sequence[Tensor], wanted: Sequence[int], confidence: float) -> Tensor:
         """The boxes that may pass, before overlapping ones are suppressed: float32 [1, 4 + classes + 32, N] on the
-        processor, of x y w h in pixels of the canvas, class scores and mask coefficients. Raises FloatingPointError where a value that
-        decides what passes, or one of what does, is not finite."""
+        processor, of x y w h in pixels of the canvas, class scores and mask coefficients. Raises FloatingPointError
+        where a value that decides what passes, or one of what does, is not finite."""
         ...
 
 
