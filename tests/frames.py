@@ -24,6 +24,7 @@ class Bench:
         self.stage, self.spec, self.count = stage, spec, 0
         self.buffers = [{name: np.zeros(*a) for name, a in stage.memory(spec).items()} for _ in range(2)]
         self.pool = {name: np.zeros(*a) for name, a in stage.pool(spec).items()}
+        self.finished: Frame | None = None  # what the next frame is lent of an earlier one
         stage.setup(spec)
 
     def frame(self, **planes: np.ndarray) -> Frame:
@@ -39,7 +40,7 @@ class Bench:
         for name, pixels in planes.items():
             frame.planes[name][:] = pixels
         frame.before, frame.after = self.buffers
-        frame.pool = self.pool
+        frame.pool, frame.finished = self.pool, self.finished
         for array in (*frame.before.values(), *(frame.planes[name] for name in self.stage.reads)):
             array.flags.writeable = False
         self.stage.process(frame)

@@ -15,6 +15,7 @@ FEWEST = 300  # pixels that are known and open
 LEAST = 0.75  # levels, on the mean: what is less cannot be told from rounding
 LOW, HIGH = 20, 80  # percentiles that a first guess goes by
 ROUNDS = 2
+NEAR = 8  # levels within which a first guess is near
 MOST_GAIN, MOST_OFFSET = 4.0, 96.0
 EXPLAINED = 0.6  # share of the pixels that the change of light must bring back within the tolerance
 BETTER = 0.1  # and by so much more of them than were within it before
@@ -113,9 +114,7 @@ def _samples(picture: Image, known: Image) -> Floats:
 
 
 def _fit(x: Floats, y: Floats) -> Light | None:
-    (low_x, high_x), (low_y, high_y) = (np.percentile(values, (LOW, HIGH), axis=0) for values in (x, y))
-    gain = np.where(high_x - low_x > 8, (high_y - low_y) / np.maximum(high_x - low_x, 8), 1.0)
-    offset = np.median(y, axis=0) - gain * np.median(x, axis=0)
+    gain, offset = _begin(x, y)
     for _ in range(ROUNDS):
         missed = y - x * gain - offset
         near = np.abs(missed) < 2.5 * np.median(np.abs(missed), axis=0) + 1
@@ -127,6 +126,19 @@ def _fit(x: Floats, y: Floats) -> Light | None:
         offset = mean_y - gain * mean_x
     sane = (gain > 1 / MOST_GAIN) & (gain < MOST_GAIN) & (np.abs(offset) < MOST_OFFSET)
     return Light(gain.astype(np.float32), offset.astype(np.float32)) if sane.all() else None
+
+
+def _begin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """A first guess for each colour: of several, the one that brings most pixels near."""
+    (low_x, high_x), (low_y, high_y) = (np.percentile(values, (LOW, HIGH), axis=0) for values in (x, y))
+    middle_x, middle_y = np.median(x, axis=0), np.median(y, axis=0)
+    spread = np.where(high_x - low_x > 8, (high_y - low_y) / np.maximum(high_x - low_x, 8), 1.0)
+    ratios = np.median(y / np.maximum(x, 8), axis=0)
+    gains = np.stack((np.ones(3), spread, ratios, np.full(3, np.median(ratios))))
+    offsets = np.stack((np.median(y - x, axis=0), middle_y - spread * middle_x, *2 * [np.zeros(3)]))
+    near = (np.abs(y - x * gains[:, None] - offsets[:, None]) < NEAR).sum(1)
+    best = near.argmax(0), np.arange(3)
+    return gains[best], offsets[best]
 
 
 def _alike(x: Floats, y: Floats, tolerance: int) -> float:

@@ -16,7 +16,8 @@ from stages.inpainting.motion import IDENTITY, Homography, extent, register
 EVERY = 2  # frames between two that are kept
 REMEMBERED = 32  # steps of the camera
 STILL = 0.12  # pixels in one step, of the reduced picture, that a camera may seem to move while it stands
-STANDS = 0.5  # pixels, of the reduced picture, that the plate may be off its place
+STANDS, MOVES = 0.2, 0.6  # pixels, of the reduced picture, that the plate may be off its place, and may never be
+SUSPECT = 4  # frames in a row in which it must be off by something between: leaves sway to and fro
 CALM = 8  # frames for which it must stand
 CALM_EXTENT = 0.35  # pixels in all of them
 
@@ -72,6 +73,7 @@ class Moving:
 
     def stood(self, index: int) -> None:
         """In this frame it has not moved."""
+        self._way["calm"] = 0
         self._note(index, IDENTITY)
 
     def look(self, image: Image, hidden: Image) -> None:
@@ -90,8 +92,11 @@ class Moving:
         found = register(self._grey, self.keys.grey(slot), self._open, self.keys.shown(slot))
         if found is None:
             return None
-        if extent(found, self.keys.reduced.height, self.keys.reduced.width) < STANDS:
+        off = extent(found, self.keys.reduced.height, self.keys.reduced.width)
+        self._way["calm"] = self._way["calm"] + 1 if off > STANDS else 0
+        if off < MOVES and self._way["calm"] < SUSPECT:
             self.keys.drop(slot)
+            self._note(index, IDENTITY)
             return False
         self._way["moving"], self._way["calm"] = 1, 0
         self._step(index, self.keys.reduced.full(found))

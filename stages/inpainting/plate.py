@@ -87,13 +87,13 @@ class Plate(Transform):
         forget = moves is None
         if forget:
             self._forget(frame)
-        else:
+        elif not seen.cut and not seen.drifted:
             self._moving.stood(frame.index)
         self._standing.learn(frame.image, seen, frame.before, frame.after, forget)
         if not forget:
             self._recall(frame)
         if not forget:
-            self._standing.show_beyond(seen, frame.filled, frame.after)
+            self._standing.show_beyond(seen, frame.mask, frame.filled, frame.after)
         self._standing.show(frame.mask, frame.filled, self._known, frame.after, frame.pool)
         self._borrow(frame)
 

@@ -54,6 +54,7 @@ class Shadows:
             return None
         sure = (_reduced(box.of(votes), small, cv2.INTER_NEAREST) >= CERTAIN) & ~hidden
         now, then = (_reduced(box.of(picture), small).astype(np.float32) for picture in (image, plate))
+        now[hidden] = then[hidden]  # so that who is hidden does not spread into what is around
         stays = _reduced(box.of(former), small) > 127
         candidates = sure & self._candidates(now, then, hidden, stays, tolerance)
         found = _touching(candidates, hidden)
@@ -86,10 +87,11 @@ class Shadows:
         return candidates
 
 
-def feathered(where: Image, ratio: int) -> Floats:
-    """How much of the plate is shown: 1 inside, fading to 0 at the edge of `where` [h, w]; float32."""
-    size = 2 * ratio + 1
-    inside = cv2.erode(where, np.ones((size, size), np.uint8), borderValue=255)
+def feathered(where: Image, mask: Image, pixels: int) -> Floats:
+    """How much of the plate is shown: 1 inside, fading to 0 over some pixels at the edge of `where` [h, w], but not
+    where that is the edge of the mask; float32."""
+    size = 2 * pixels + 1
+    inside = cv2.erode(cv2.bitwise_or(where, mask), np.ones((size, size), np.uint8), borderValue=255)
     soft: Floats = cv2.blur(inside.astype(np.float32), (size, size)) / 255
     return soft
 

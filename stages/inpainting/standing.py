@@ -18,6 +18,7 @@ from stages.inpainting.drift import DriftTest
 from stages.inpainting.light import Light, change_of_light, step_of_light
 from stages.inpainting.shadow import Shadows, feathered
 
+FEATHER = 2  # pixels over which the plate fades out where a shadow ends
 FOLLOW = 0.9  # levels by which the light must have changed until what is hidden is changed with it
 
 LIGHT = np.dtype([("gain", "<f4", (3,)), ("offset", "<f4", (3,))])
@@ -136,20 +137,20 @@ class Standing:
             cv2.copyTo(light.of(pool["gifts"]), given, out)
             cv2.bitwise_or(known, given, dst=known)
 
-    def show_beyond(self, seen: Comparison, out: Image, after: Kept) -> None:
+    def show_beyond(self, seen: Comparison, mask: Image, out: Image, after: Kept) -> None:
         """Write the plate into `out` where a shadow was found, softly at its edge."""
         if seen.beyond is not None:
             box, where = seen.beyond
-            share = feathered(where, 2)[..., None]
+            share = feathered(where, box.of(mask), FEATHER)
+            share[where == 0] = 0
+            share = share[..., None]
             mixed = box.of(after["color"]) * share + box.of(out) * (1 - share)
             np.copyto(box.of(out), (mixed + 0.5).astype(np.uint8))
 
     def leave(self, before: Arrays, after: Kept) -> None:
         """The camera moves: nothing is known here any more, and nothing learned."""
-        after["votes"][:] = 0
-        after["given"][:] = 0
-        after["seen"][:] = 0
-        after["beyond"][:] = 0
+        for name in ("votes", "given", "seen", "beyond", "lights"):
+            after[name][:] = 0
 
     def whole(self, before: Arrays, pool: Kept) -> tuple[Image, Image, Image]:
         """The memory as one picture: BGR; where it shows nothing of the scene; and what of that was given."""
