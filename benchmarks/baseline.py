@@ -18,10 +18,8 @@ removed, and the padding to a multiple of eight is never cut off.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +32,6 @@ import numpy as np
 
 from benchmarks.standins import big_lama
 from models import weights
-from models.base import ModelError
 from models.registry import load_segmenter
 from pipeline.frame import Image
 from stages.box import Box, tight_box
@@ -136,32 +133,20 @@ def _skip(pictures: Iterator[Any], count: int) -> None:
 def lama_file() -> Iterator[tuple[Path, str]]:
     """The file of LaMa that is here, and what it is: the published weights, or random ones of the same architecture,
     which take the same time and paint nonsense."""
-    try:
+    if weights.status("big-lama").state == "present":
         yield weights.locate("big-lama"), "big-lama"
         return
-    except ModelError:
-        pass
     with tempfile.TemporaryDirectory() as folder:
         yield big_lama(Path(folder)), "random weights of big-lama's architecture"
 
 
 def _load(path: Path, device: str) -> Any:
-    """As the scripts do: the package reads where the file is from the environment."""
+    """As the scripts do, by the package."""
     import torch
 
-    before = os.environ.get("LAMA_MODEL")
-    os.environ["LAMA_MODEL"] = str(path)
-    try:
-        from simple_lama_inpainting import SimpleLama
+    from models.lama_script import simple_lama
 
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
-            return SimpleLama(device=torch.device(device))
-    finally:
-        if before is None:
-            del os.environ["LAMA_MODEL"]
-        else:
-            os.environ["LAMA_MODEL"] = before
+    return simple_lama(path, torch.device(device))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

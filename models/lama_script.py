@@ -75,7 +75,12 @@ class Script:
 
 
 def load(path: Path, device: torch.device) -> Any:
-    """The network, on the device. Raises ModelError.
+    """The network, on the device. Raises ModelError."""
+    return simple_lama(path, device).model
+
+
+def simple_lama(path: Path, device: torch.device) -> Any:
+    """The file as simple-lama-inpainting loads it: its own object, of which `model` is the network. Raises ModelError.
 
     `torch.jit.load`, by which simple-lama loads it, is deprecated since torch 2.13. Of big-lama only the weights are
     wanted, and a plain file of them would do; what replaces a TorchScript of another kind is the same network exported
@@ -87,7 +92,7 @@ def load(path: Path, device: torch.device) -> Any:
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
-            return SimpleLama(device=device).model
+            return SimpleLama(device=device)
     except (RuntimeError, OSError) as error:
         raise ModelError(f"{path} is no TorchScript file that loads: {_first_sentence(error)}") from error
     finally:

@@ -146,10 +146,10 @@ def test_the_runtime_reads_the_calendar_for_stamps_only() -> None:
 def test_environment_variables_are_read_in_two_places_only() -> None:
     """pipeline/environment.py for the runtime; models/weights.py for models, which know no pipeline.
 
-    models/lama.py lends a library the variable that it reads, and puts back what was there."""
+    models/lama_script.py lends a library the variable that it reads, and puts back what was there."""
     reading = re.compile(r"os\.(environ\.get|getenv|environ\[[^\]]+\](?! =))")
     places = {relative(p) for p in SOURCES if reading.search(p.read_text())}
-    assert places <= {"pipeline/environment.py", "models/weights.py", "models/lama.py"}
+    assert places <= {"pipeline/environment.py", "models/weights.py", "models/lama_script.py"}
 
 
 @pytest.mark.parametrize("module", ["pipeline.cli.app", "pipeline.worker", "stages.ingest", "stages.segmentation"])
