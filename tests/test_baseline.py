@@ -95,7 +95,7 @@ def test_a_clip_is_read_back_as_it_was_made(clip: Clip) -> None:
 
 def test_a_network_that_knows_nothing_answers_with_the_truth(clip: Clip, tmp_path: Path) -> None:
     stage = TrueInstances(
-        model=str(random_yolo("yolo11n-seg", tmp_path)), clip=str(clip.path), engine="torch", grow=0, size=64
+        model=str(random_yolo("yolo11n-seg", tmp_path)), clip=str(clip.path), engine="torch", grow=0, size=64, tiles=0
     )
     spec = FrameSpec(width=WIDTH, height=HEIGHT)
     stage.setup(spec)

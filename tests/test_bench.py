@@ -97,7 +97,7 @@ def test_each_stage_alone_is_timed_on_real_frames(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", 25)
     plan = load_config("remove-people", sets=QUICK, given=str(clip), wanted=str(tmp_path / "out.mp4"))
     found = stages.measure(plan, 12)
-    assert list(found["stages"]) == ["ingest", "segmentation", "plate", "inpainting", "output"]
+    assert list(found["stages"]) == ["ingest", "segmentation", "tracking", "plate", "inpainting", "output"]
     assert (found["frames"], found["size"]) == (12, "96x64")
     for name, times in found["stages"].items():
         assert 0 < times["p50_ms"] <= times["p95_ms"] <= times["p99_ms"], name

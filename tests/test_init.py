@@ -43,11 +43,11 @@ def test_every_shipped_configuration_begins_with_its_schema_and_is_valid_by_it(n
     [
         (("stages", 1, "with", "clases"), ["dog"], "clases is not known"),
         (("stages", 1, "with", "grow"), "eight", "is no integer"),
-        (("stages", 4, "with", "codec"), "h266", "h266"),
-        (("stages", 4, "with", "colour"), "red", "colour is not known"),
-        (("stages", 3, "workers"), 0, "beyond 1"),
-        (("stages", 3, "wrokers"), 2, "wrokers is not known"),
-        (("stages", 3, "uses"), "inpainting", "does not match"),
+        (("stages", 5, "with", "codec"), "h266", "h266"),
+        (("stages", 5, "with", "colour"), "red", "colour is not known"),
+        (("stages", 4, "workers"), 0, "beyond 1"),
+        (("stages", 4, "wrokers"), 2, "wrokers is not known"),
+        (("stages", 4, "uses"), "inpainting", "does not match"),
         (("on_full",), "wait", "'wait'"),
         (("slotz",), 3, "slotz is not known"),
     ],
@@ -62,7 +62,7 @@ def test_a_mistake_is_one_by_the_schema_too(path: tuple[Any, ...], value: Any, c
 
 def test_a_stage_of_ones_own_may_have_any_fields() -> None:
     content = example()
-    content["stages"][3] |= {"uses": "mine:Own", "with": {"anything": 1}}
+    content["stages"][4] |= {"uses": "mine:Own", "with": {"anything": 1}}
     assert wrong(content) == []
 
 
@@ -161,4 +161,4 @@ def test_the_environment_does_not_get_into_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     done = cleanplate("init", "--output", str(path), env={"CLEANPLATE__INPAINTING__WORKERS": "3"})
     assert done.returncode == 0
-    assert [stage.get("workers") for stage in yaml.safe_load(path.read_text())["stages"]] == [None, None, None, 1, None]
+    assert [stage.get("workers") for stage in yaml.safe_load(path.read_text())["stages"]] == [None, None, None, None, 1, None]
