@@ -44,13 +44,16 @@ SEED    ?=
 torture: $(READY)  ## The proof kit in full, and MINUTES of storm; SEED=N repeats one
 	MINUTES=$(MINUTES) SEED=$(SEED) $(BIN)/pytest -m torture -v -s
 
-bench: $(READY)  ## Measure stages, whole, transport and memory here; results and docs/performance.md are made anew
+bench: $(READY)  ## Measure speed and quality here; results and the pages in docs/ are made anew
 	$(BIN)/cleanplate bench remove-people --workers segmentation=1..3 --json benchmarks/results/remove-people.json
 	$(BIN)/cleanplate bench benchmarks/known-stage.yaml --input lavfi:testsrc2=size=320x240:rate=30 --workers net=1..4 \
 	  --json benchmarks/results/known-stage.json
 	$(BIN)/cleanplate bench transport --frames 400 --json benchmarks/results/transport.json
 	$(BIN)/cleanplate bench memory --json benchmarks/results/memory.json
 	$(BIN)/python -m tests.faults.recovery
+	$(BIN)/python -m benchmarks.lama
+	$(BIN)/python -m benchmarks.removal
+	$(BIN)/python -m benchmarks.quality $(if $(CLIPS),--clips $(CLIPS))
 	$(BIN)/python -m benchmarks.tables
 
 clean:           ## Remove what was made here, but for the downloads in the cache
