@@ -129,3 +129,18 @@ def test_any_size_of_frame_will_do(width: int, height: int) -> None:
     frame = bench.frame(image=scenery(height, width), mask=mask)
     assert not frame.rest.any()
     assert np.array_equal(frame.filled, scenery(height, width))
+
+
+def test_what_is_filled_lives_like_the_grain_around_it_if_that_is_wanted() -> None:
+    room = scenery(HEIGHT, WIDTH, smooth=8)
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[50:140, 100:180] = 255
+    inside = np.s_[56:134, 106:174]
+    change = {}
+    for grain in (False, True):
+        bench = Bench(Plate(grain=grain, shadows=False), SPEC)
+        bench.frames(noisy(room, seed, 6) for seed in range(20))
+        one, other = (bench.frame(image=noisy(room, seed, 6), mask=mask).filled[inside] for seed in (20, 21))
+        change[grain] = float((other.astype(float) - one).std())
+    assert change[False] < 0.5
+    assert 3 < change[True] < 10

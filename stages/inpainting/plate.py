@@ -9,12 +9,16 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from pipeline.frame import Frame, FrameSpec, Image
-from pipeline.stage import Transform
+from pipeline.stage import Transform, live
+from stages.box import tight_box
+from stages.inpainting.grain import Grain
 from stages.inpainting.ladder import Level
 from stages.inpainting.moving import Moving
 from stages.inpainting.seam import Seam
 from stages.inpainting.standing import Standing
 
+AROUND = 24  # pixels around a hole from which its grain is taken
+STRIDE = 97, 61  # pixels by which the pattern moves on
 WELL = Level.SMALL  # the worst level of inpainting that is worth remembering
 
 Layout = dict[str, tuple[tuple[int, ...], str]]
@@ -39,6 +43,9 @@ class Plate(Transform):
     shadows: bool = Field(
         default=True, description="also take away shadow and reflection of who is removed, where the camera stands"
     )
+    grain: bool = live(
+        default=False, description="give what is filled the noise of the picture around it, another in each frame"
+    )
     lag: int = Field(
         default=1,
         ge=1,
@@ -50,6 +57,7 @@ class Plate(Transform):
     _standing: Standing = PrivateAttr()
     _moving: Moving = PrivateAttr()
     _seam: Seam = PrivateAttr()
+    _grain: Grain = PrivateAttr(default_factory=Grain)
 
     def memory(self, spec: FrameSpec) -> Layout:
         """What has to be as it was when a frame is done again."""
@@ -78,6 +86,8 @@ class Plate(Transform):
         self._moving.end(frame.before, frame.after)
         cv2.subtract(frame.mask, self._known, dst=frame.rest)
         self._seam.blend(frame.filled, frame.image, frame.mask, self._known)
+        if self.grain:
+            self._liven(frame)
 
     def _while_standing(self, frame: Frame) -> None:
         seen = self._standing.compare(frame.image, frame.mask, frame.before)
@@ -137,6 +147,14 @@ class Plate(Transform):
         finished = self._best(frame.finished)
         if finished is not None and finished.index >= self._moving.since and finished.rest.any():
             self._standing.give(finished.clean, finished.rest.copy(), frame.after, frame.pool)
+
+    def _liven(self, frame: Frame) -> None:
+        """The plate stands still as film does not: noise like that around it, moved on with every frame."""
+        tight = tight_box(self._known)
+        if tight is not None:
+            box = tight.grown(AROUND, *self._known.shape)
+            x, y = box.x0 + STRIDE[0] * frame.index, box.y0 + STRIDE[1] * frame.index
+            self._grain.add(box.of(frame.filled), np.ascontiguousarray(box.of(self._known)), x, y)
 
     @staticmethod
     def _best(finished: Frame | None) -> Frame | None:
