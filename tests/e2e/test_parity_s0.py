@@ -88,13 +88,13 @@ def test_s0_11_21_and_30_holes_are_filled_together_from_crops_of_their_own_at_a_
     frame.filled[:] = scenery(spec.height, spec.width)
     frame.rest[100:140, 60:100] = frame.rest[100:140, 540:580] = 255
     seen: list[tuple[int, ...]] = []
-    network = stage._inpainter._model  # type: ignore[attr-defined]
+    network = stage._inpainter._runner._model  # type: ignore[attr-defined]
 
     def watched(image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         seen.append(tuple(image.shape))
         return network(image, mask)
 
-    stage._inpainter._model = watched  # type: ignore[attr-defined]
+    stage._inpainter._runner._model = watched  # type: ignore[attr-defined]
     stage.process(frame)
     ((batch, _, height, width),) = seen
     assert batch == 2
