@@ -119,6 +119,13 @@ class Wide(Painter):
         return 255 - image
 
 
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holes are not joined: each crop weighs as many pixels as it has."""
+    monkeypatch.setattr(Inpainting, "_worth", lambda _, height, width: height * width)
+
+
+@pytest.mark.usefixtures("apart")
 def test_a_model_may_see_more_than_the_crop_but_only_the_hole_is_taken() -> None:
     stage, frame = ready(margin=8), with_hole((0, 0, 20, 20), (100, 150, 20, 20), (180, 300, 20, 20))
     stage._inpainter = painter = Wide()
@@ -147,6 +154,7 @@ def test_at_half_scale_the_model_sees_a_quarter_of_the_pixels_and_only_the_hole_
     assert np.array_equal(frame.clean[far], frame.filled[far])
 
 
+@pytest.mark.usefixtures("apart")
 def test_a_neighbour_s_hole_is_a_hole_in_the_window_too() -> None:
     stage, frame = ready(margin=8), with_hole((50, 50, 20, 20), (50, 110, 20, 20))
     stage._inpainter = painter = Wide()
@@ -433,3 +441,14 @@ def test_a_frame_that_is_all_hole_is_filled() -> None:
     frame = with_hole((0, 0, SPEC.height, SPEC.width))
     ready(model="telea").process(frame)
     assert frame.clean.shape == (200, 320, 3)
+
+
+def test_how_a_frame_is_cut_into_crops_does_not_depend_on_what_a_warm_up_took() -> None:
+    shapes = []
+    for seconds in (1e-6, 10.0):
+        stage, painter = ready(), Painter()
+        painter.cost = lambda height, width, each=seconds: each
+        stage._inpainter = painter
+        stage.process(with_hole((20, 20, 30, 30), (60, 80, 30, 30), (150, 260, 30, 30)))
+        shapes.append(painter.shapes)
+    assert shapes[0] == shapes[1]

@@ -27,7 +27,7 @@ from stages.inpainting.seam import WIDTH as SEAM
 from stages.inpainting.seam import Seam
 
 SPECK = 64  # pixels: a smaller hole is not worth a network
-LARGEST = 512  # pixels a side of a crop that no model reduces
+CALL = 64 * 64  # pixels: what each crop weighs beside its own
 SMALL = 0.5  # of the size, at the level of that name
 SMOOTH = "push-pull"  # what fills where no network does
 # Seconds for each pixel, on one core: of the frame whatever its holes, and of crops at the levels without a network.
@@ -146,12 +146,13 @@ class Inpainting(Transform):
         return seconds
 
     def _worth(self, height: int, width: int) -> float:
-        """What a crop is weighed by: what the model takes for it, at its size or reduced as `scale` says.
+        """What a crop is weighed by: the pixels that the model works on, at its size or reduced as `scale` says.
 
-        One that is too large for the model is reduced further, and takes no longer than the largest; here it weighs as
-        much as if it were not, or else people far apart would be one crop, and softer for it."""
-        height, width = round(height * self.scale), round(width * self.scale)
-        return max(self._price(height, width), self._price(LARGEST, LARGEST) * height * width / LARGEST**2)
+        Not the seconds that a warm-up has measured: two runs of one file would not be cut alike. One that is too large
+        for the model weighs as if it were not, or else people far apart would be one crop, and softer for it."""
+        height, width = max(1, round(height * self.scale)), max(1, round(width * self.scale))
+        tall, wide = self._inpainter.window(height, width)
+        return tall * wide + CALL
 
     def _price(self, height: int, width: int) -> float:
         """What the model takes for a crop, in seconds."""
