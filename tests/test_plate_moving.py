@@ -78,6 +78,16 @@ def test_what_the_camera_has_never_seen_is_left_to_the_inpainter() -> None:
     assert (frames[-1].rest[60:150, 310:] == 255).all()
 
 
+def test_a_camera_that_moves_from_the_first_frame_on_fills_no_hole_with_black() -> None:
+    """What the standing plate had not seen yet is nothing that it could give."""
+    bench, mask = Bench(Plate(), SPEC), np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[60:150, 100:160] = 255
+    frames = [bench.frame(image=picture, mask=mask) for picture in filmed(3, 4)]
+    assert bench.stage.context.counts["camera_moved"] == 1
+    core = np.s_[64:146, 112:148]  # the camera has not come so far that this was seen
+    assert all((frame.rest[core] == 255).all() for frame in frames)
+
+
 def test_the_result_does_not_blur_however_long_the_camera_moves() -> None:
     bench = Bench(Plate(), SPEC)
     sharpness = []
@@ -146,6 +156,21 @@ def test_something_that_moves_by_itself_in_front_of_the_camera_does_not_lead_it_
         if index > 14:
             qualities.append(likeness(frame, truth, mask))
     assert np.median(qualities) > 29
+
+
+def test_no_picture_is_written_over_that_a_frame_done_again_would_look_at() -> None:
+    keys = Keyframes(HEIGHT, WIDTH)
+    pool = {name: np.zeros(*layout) for name, layout in keys.pool().items()}
+    memory = {name: np.zeros(*layout) for name, layout in keys.memory().items()}
+    hole = np.zeros((HEIGHT, WIDTH), np.uint8)
+    keys.begin(memory, pool)
+    keys.keep(7, scenery(HEIGHT, WIDTH), hole, IDENTITY)
+    keys.end(memory)
+    keys.begin(memory, pool)
+    keys.forget()
+    keys.keep(8, scenery(HEIGHT, WIDTH, seed=1), hole, IDENTITY)
+    keys.begin(memory, pool)
+    assert np.array_equal(keys.picture(keys.newest_first[0]), scenery(HEIGHT, WIDTH))
 
 
 def test_old_keyframes_lie_far_apart_and_new_ones_close_together() -> None:

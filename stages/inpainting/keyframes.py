@@ -34,6 +34,7 @@ class Keyframes:
         self.reduced = Reduced.of(height, width)
         self._size = height, width
         self.table: NDArray[np.void] = np.zeros(self._slots, KEY)
+        self._committed: NDArray[np.uint8] = self.table["used"].copy()
         self._pool: Kept = {}
 
     def memory(self) -> Layout:
@@ -53,6 +54,7 @@ class Keyframes:
     def begin(self, before: Arrays, pool: Kept) -> None:
         """Take up the table that the last frame left."""
         self.table = before["keys"].view(KEY).copy()
+        self._committed = self.table["used"].copy()  # a frame done again looks at these once more
         self._pool = pool
 
     def end(self, after: Kept) -> None:
@@ -97,16 +99,26 @@ class Keyframes:
         """The camera has moved: `step` maps the present picture to the one before."""
         self.table["way"] = self.table["way"] @ step
 
-    def keep(self, index: int, picture: Image, hole: Image, way: Homography, invented: Image | None = None) -> None:
-        """Keep a picture of the past. `hole` [H, W] is where it does not show the scene: an inpainter's work where
-        `invented` is set, else what this memory itself gave, and nothing at all where `invented` is None."""
-        slot = int(np.flatnonzero(self.table["used"] == 0)[0])
+    def keep(
+        self,
+        index: int,
+        picture: Image,
+        hole: Image,
+        way: Homography,
+        *,
+        invented: Image | None = None,
+        reused: Image | None = None,
+    ) -> None:
+        """Keep a picture of the past, one in each frame. `hole` [H, W] is where it does not show the scene: there it
+        shows an inpainter's work where `invented` is set, what this memory itself gave where only `reused` is, else
+        nothing."""
+        slot = int(np.flatnonzero((self.table["used"] | self._committed) == 0)[0])
         kinds = self.kinds(slot)
         np.copyto(self.picture(slot), picture)
         cv2.compare(cv2.dilate(hole, _EDGE), 0, cv2.CMP_EQ, dst=kinds)
-        if invented is not None:
-            kinds[(hole > 0) & (invented == 0)] = REUSED
-            kinds[invented > 0] = INVENTED
+        for where, kind in ((reused, REUSED), (invented, INVENTED)):
+            if where is not None:
+                kinds[(hole > 0) & (where > 0)] = kind
         np.copyto(self.grey(slot), self.reduced.grey(picture))
         self.table[slot] = 1, index, way
         if self.table["used"].all():

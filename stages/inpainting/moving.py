@@ -154,6 +154,7 @@ class Moving:
             way = chain(self._way["steps"], frame.index, finished.index)
             since = finished.index - self.keys.newest
             if way is not None and (since >= EVERY or (invented and since > 0)):
-                self.keys.keep(finished.index, finished.clean, finished.mask, way, invented=finished.rest)
+                planes = {"invented": finished.rest, "reused": finished.mask}
+                self.keys.keep(finished.index, finished.clean, finished.mask, way, **planes)
         elif frame.index - self.keys.newest >= EVERY:
             self.keys.keep(frame.index, frame.image, frame.mask, IDENTITY)
