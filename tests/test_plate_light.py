@@ -70,6 +70,15 @@ def test_what_is_hidden_follows_a_slow_change_of_what_is_seen(per_frame: float) 
     assert np.abs(off.mean()) < 4
 
 
+@pytest.mark.parametrize(("texture", "frames"), [(1.0, 130), (0.0, 20)], ids=["a scene", "a plain wall"])
+def test_in_steady_light_noise_does_not_fade_what_is_hidden(texture: float, frames: int) -> None:
+    bench, room = Bench(Plate(), SPEC), (100 + (scenery(HEIGHT, WIDTH) - 100.0) * texture).astype(np.uint8)
+    room[80:110, 150:190] = 30
+    bench.frames(noisy(room, seed, 1) for seed in range(8))
+    seen = [bench.frame(image=noisy(room, seed, 1), mask=hole()).filled for seed in range(8, frames)]
+    assert np.array_equal(seen[-1][54:146, 144:196], seen[0][54:146, 144:196])
+
+
 @pytest.mark.parametrize("light", [((1.4, 1.4, 1.4), (0, 0, 0)), ((0.6, 0.6, 0.65), (4, 4, 4))])
 def test_a_step_of_the_exposure_is_followed_at_once_and_is_no_cut(
     light: tuple[tuple[float, float, float], tuple[float, float, float]],

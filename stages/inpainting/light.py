@@ -16,6 +16,7 @@ LEAST = 0.75  # levels, on the mean: what is less cannot be told from rounding
 LOW, HIGH = 20, 80  # percentiles that a first guess goes by
 ROUNDS = 2
 NEAR = 8  # levels within which a first guess is near
+VARIED = 16  # levels squared: in what varies less, light cannot be told from more or less contrast
 MOST_GAIN, MOST_OFFSET = 4.0, 96.0
 EXPLAINED = 0.6  # share of the pixels that the change of light must bring back within the tolerance
 BETTER = 0.1  # and by so much more of them than were within it before
@@ -89,10 +90,12 @@ def step_of_light(old: Image, new: Image, seen: Image) -> Light:
     near = (np.abs(y - x) <= 1).all(1)
     if near.sum() < FEWEST:
         return Light.same()
-    x, change = x[near], (y - x)[near]
-    spread = x - x.mean(0)
-    slope = (spread * change).sum(0) / np.maximum((spread**2).sum(0), 1)
-    return Light(1 + slope, change.mean(0) - slope * x.mean(0))
+    change = (y - x)[near]
+    middle = (x + y)[near] / 2  # noise in x alone would look like less contrast, a little more in every frame
+    spread = middle - middle.mean(0)
+    varied = (spread**2).sum(0)
+    half = np.where(varied > VARIED * near.sum(), (spread * change).sum(0) / np.maximum(varied, 1) / 2, 0)
+    return Light((1 + half) / (1 - half), (change.mean(0) - 2 * half * middle.mean(0)) / (1 - half))
 
 
 def _unchanged(x: Floats, y: Floats) -> bool:
@@ -122,7 +125,7 @@ def _fit(x: Floats, y: Floats) -> Light | None:
         mean_x, mean_y = (x * near).sum(0) / count, (y * near).sum(0) / count
         varied = ((x - mean_x) ** 2 * near).sum(0)
         slope = ((x - mean_x) * (y - mean_y) * near).sum(0) / np.maximum(varied, 1)
-        gain = np.where(varied > 16 * count, slope, 1.0)
+        gain = np.where(varied > VARIED * count, slope, 1.0)
         offset = mean_y - gain * mean_x
     sane = (gain > 1 / MOST_GAIN) & (gain < MOST_GAIN) & (np.abs(offset) < MOST_OFFSET)
     return Light(gain.astype(np.float32), offset.astype(np.float32)) if sane.all() else None
