@@ -9,7 +9,7 @@ import pytest
 from stages.box import Box
 from stages.inpainting.field import field
 from stages.inpainting.keyframes import chain
-from stages.inpainting.motion import IDENTITY, Reduced, extent, moved, register
+from stages.inpainting.motion import IDENTITY, Reduced, moved, register
 from stages.inpainting.moving import REMEMBERED, STEP
 from tests.frames import noisy, scenery
 
@@ -38,7 +38,7 @@ def test_the_homography_between_two_pictures_is_found_to_a_fraction_of_a_pixel(t
     found = register(grey(noisy(scene, 1)), grey(noisy(shifted(scene, true), 2)), OPEN, OPEN)
     assert found is not None
     places = np.array([(100, 80), (240, 135), (400, 200)], np.float32)
-    assert np.abs(moved(found, places) - moved(true, places)).max() < 0.15
+    assert np.abs(moved(found.homography, places) - moved(true, places)).max() < 0.15
 
 
 def test_what_moves_behind_the_mask_has_no_say() -> None:
@@ -48,7 +48,9 @@ def test_what_moves_behind_the_mask_has_no_say() -> None:
     other[:, :300] = np.roll(scene, 9, axis=1)[:, :300]
     found = register(grey(scene), grey(other), mask, mask)
     assert found is not None
-    assert extent(found, HEIGHT, WIDTH) < 0.3
+    places = np.array([(40, 30), (440, 30), (240, 240)], np.float32)
+    assert np.abs(moved(found.homography, places) - places).max() < 0.3
+    assert found.off < 0.05
 
 
 def test_two_scenes_have_no_way_between_them() -> None:
@@ -56,6 +58,12 @@ def test_two_scenes_have_no_way_between_them() -> None:
     assert register(one, other, OPEN, OPEN) is None
     assert register(one, other, np.zeros_like(OPEN), OPEN) is None
     assert register(np.full_like(one, 90), np.full_like(one, 90), OPEN, OPEN) is None
+
+
+def test_points_of_the_reduced_picture_lie_in_their_places_whatever_the_size() -> None:
+    reduced, picture = Reduced.of(803, 2399), np.zeros((803, 2399, 3), np.uint8)
+    picture[780:783, 2370:2373] = 255
+    assert np.argwhere(reduced.grey(picture)).tolist() == [[260, 790]]
 
 
 @pytest.mark.parametrize(("height", "width", "ratio"), [(360, 640, 1), (720, 1280, 2), (2160, 3840, 5), (90, 2000, 3)])

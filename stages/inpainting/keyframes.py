@@ -133,7 +133,7 @@ class Keyframes:
         guess = self.reduced.small(self.way(slot))
         found = register(grey, self.grey(slot), open_now, self.shown(slot), guess)
         if found is not None:
-            self.table["way"][slot] = self.reduced.full(found)
+            self.table["way"][slot] = self.reduced.full(found.homography)
 
     def _thin_out(self, now: int) -> None:
         slots = self.newest_first

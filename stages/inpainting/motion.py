@@ -38,17 +38,15 @@ class Reduced:
     @classmethod
     def of(cls, height: int, width: int) -> Reduced:
         ratio = -(-max(height, width) // LONG_SIDE)
-        return cls(ratio, height // ratio, width // ratio)
+        return cls(ratio, max(1, height // ratio), max(1, width // ratio))
 
     def grey(self, picture: Image) -> Image:
         """uint8 [H, W, 3] BGR to uint8 [h, w]."""
-        small = picture if self.ratio == 1 else cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
-        return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)  # type: ignore[no-any-return]
+        return cv2.cvtColor(self._reduced(picture), cv2.COLOR_BGR2GRAY)  # type: ignore[no-any-return]
 
     def open(self, mask: Image) -> Image:
         """255 where nothing of `mask` [H, W] is, uint8 [h, w]."""
-        small = mask if self.ratio == 1 else cv2.resize(mask, self._size, interpolation=cv2.INTER_AREA)
-        return cv2.compare(small, 0, cv2.CMP_EQ)  # type: ignore[no-any-return]
+        return cv2.compare(self._reduced(mask), 0, cv2.CMP_EQ)  # type: ignore[no-any-return]
 
     def small(self, homography: Homography) -> Homography:
         """The same motion in pixels of the reduced picture."""
@@ -60,9 +58,12 @@ class Reduced:
         result: Homography = np.linalg.inv(self._down) @ homography @ self._down
         return result
 
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.width, self.height
+    def _reduced(self, picture: Image) -> Image:
+        """Without the last rows and columns that are no whole pixel of it: points would lie beside their places."""
+        if self.ratio == 1:
+            return picture
+        whole = picture[: self.height * self.ratio, : self.width * self.ratio]
+        return cv2.resize(whole, (self.width, self.height), interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 
     @property
     def _down(self) -> Homography:
@@ -104,9 +105,17 @@ def fit(points: Points, there: Points, stray: float = STRAY) -> tuple[Homography
     return homography, float(obeying.mean())
 
 
-def register(
-    start: Image, end: Image, where: Image, open_end: Image, guess: Homography = IDENTITY
-) -> Homography | None:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """From one picture into another: the homography, and by how many pixels half of the points moved at most.
+
+    Where few points lie, a homography turns and bends by their noise; the median does not."""
+
+    homography: Homography
+    off: float
+
+
+def register(start: Image, end: Image, where: Image, open_end: Image, guess: Homography = IDENTITY) -> Way | None:
     """How the picture `start` moved to become `end`: maps its pixels there. All uint8 [h, w]; only points that are
     open in both count. None where too little agrees, as over a cut."""
     points = corners(start, where)
@@ -114,8 +123,11 @@ def register(
     believed &= value_at(open_end, there) > 0
     if believed.sum() < max(FEWEST, len(points) // 8):
         return None
-    found = fit(points[believed], there[believed])
-    return found[0] if found is not None and found[1] >= CERTAIN else None
+    points, there = points[believed], there[believed]
+    found = fit(points, there)
+    if found is None or found[1] < CERTAIN:
+        return None
+    return Way(found[0], float(np.median(np.abs(there - points).max(1))))
 
 
 def moved(homography: Homography, points: Points) -> Points:
@@ -132,9 +144,3 @@ def value_at(picture: Image, points: Points) -> Image:
     at = np.nan_to_num(np.rint(points), nan=-1.0, posinf=-1.0, neginf=-1.0)
     x, y = at[:, 0].clip(0, width - 1).astype(np.intp), at[:, 1].clip(0, height - 1).astype(np.intp)
     return picture[y, x]
-
-
-def extent(homography: Homography, height: int, width: int) -> float:
-    """How far it moves the pixels of a picture, at the most of nine places, in pixels."""
-    places = np.array([(x * width, y * height) for x in (0.1, 0.5, 0.9) for y in (0.1, 0.5, 0.9)], np.float32)
-    return float(np.linalg.norm(moved(homography, places) - places, axis=1).max())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.frame import Arrays, Frame, Image
 from stages.inpainting.gathering import Gathering, View
 from stages.inpainting.keyframes import Keyframes, chain
-from stages.inpainting.motion import IDENTITY, Homography, extent, register
+from stages.inpainting.motion import IDENTITY, Homography, register
 
 EVERY = 2  # frames between two that are kept
 REMEMBERED = 32  # steps of the camera
@@ -19,12 +19,9 @@ STILL = 0.12  # pixels in one step, of the reduced picture, that a camera may se
 STANDS, MOVES = 0.2, 0.6  # pixels, of the reduced picture, that the plate may be off its place, and may never be
 SUSPECT = 4  # frames in a row in which it must be off by something between: leaves sway to and fro
 CALM = 8  # frames for which it must stand
-CALM_EXTENT = 0.35  # pixels in all of them
 
 STEP = np.dtype([("index", "<i4"), ("back", "<f8", (3, 3))])
-WAY = np.dtype(
-    [("moving", "u1"), ("since", "<i4"), ("calm", "<i4"), ("drift", "<f8", (3, 3)), ("steps", STEP, (REMEMBERED,))]
-)
+WAY = np.dtype([("moving", "u1"), ("since", "<i4"), ("calm", "<i4"), ("steps", STEP, (REMEMBERED,))])
 Kept = Mapping[str, NDArray[Any]]
 Layout = dict[str, tuple[tuple[int, ...], str]]
 
@@ -92,14 +89,13 @@ class Moving:
         found = register(self._grey, self.keys.grey(slot), self._open, self.keys.shown(slot))
         if found is None:
             return None
-        off = extent(found, self.keys.reduced.height, self.keys.reduced.width)
-        self._way["calm"] = self._way["calm"] + 1 if off > STANDS else 0
-        if off < MOVES and self._way["calm"] < SUSPECT:
+        self._way["calm"] = self._way["calm"] + 1 if found.off > STANDS else 0
+        if found.off < MOVES and self._way["calm"] < SUSPECT:
             self.keys.drop(slot)
             self._note(index, IDENTITY)
             return False
         self._way["moving"], self._way["calm"] = 1, 0
-        self._step(index, self.keys.reduced.full(found))
+        self._step(index, self.keys.reduced.full(found.homography))
         return True
 
     def go_on(self, index: int, before: Arrays) -> bool:
@@ -107,10 +103,9 @@ class Moving:
         found = register(self._grey, before["grey"], self._open, before["open"])
         if found is None:
             return False
-        step = self.keys.reduced.full(found)
-        self._step(index, step)
+        self._step(index, self.keys.reduced.full(found.homography))
         self.keys.correct(index, self._grey, self._open)
-        self._rest(index, step)
+        self._rest(index, found.off)
         return True
 
     def forget(self, index: int) -> None:
@@ -127,17 +122,18 @@ class Moving:
     def _note(self, index: int, back: Homography) -> None:
         self._way["steps"][index % REMEMBERED] = (index, back)
 
-    def _rest(self, index: int, step: Homography) -> None:
-        """Has it come to a stand?"""
-        drift = self._way["drift"] @ step if self._way["calm"] else step
-        still = extent(step, *self._size) < STILL * self.keys.reduced.ratio
-        if not still or extent(drift, *self._size) > CALM_EXTENT * self.keys.reduced.ratio:
-            self._way["calm"] = 0
+    def _rest(self, index: int, off: float) -> None:
+        """Has it come to a stand? By this step and those before, and by the picture of then beside that of now."""
+        self._way["calm"] = self._way["calm"] + 1 if off < STILL else 0
+        if self._way["calm"] < CALM:
             return
-        self._way["calm"] += 1
-        self._way["drift"] = drift
-        if self._way["calm"] >= CALM:
-            self._way["moving"], self._way["since"] = 0, index
+        self._way["calm"] = 0
+        then = [slot for slot in self.keys.newest_first if self.keys.table["index"][slot] <= index - CALM + EVERY]
+        if then:
+            grey, shown = self.keys.grey(then[0]), self.keys.shown(then[0])
+            found = register(self._grey, grey, self._open, shown)
+            if found is not None and found.off < STANDS:
+                self._way["moving"], self._way["since"] = 0, index
 
     # Holes
 
