@@ -120,7 +120,7 @@ def test_after_a_cut_nothing_of_the_old_scene_is_shown() -> None:
     assert bench.stage.context.counts["plate_forgotten"] == 1
 
 
-@pytest.mark.parametrize(("width", "height"), [(637, 361), (16, 16), (4, 4), (2000, 3), (3, 500)])
+@pytest.mark.parametrize(("width", "height"), [(637, 361), (16, 16), (4, 4), (2000, 3), (3, 500), (1, 2000)])
 def test_any_size_of_frame_will_do(width: int, height: int) -> None:
     bench = Bench(Plate(), FrameSpec(width=width, height=height))
     mask = np.zeros((height, width), np.uint8)
@@ -129,6 +129,7 @@ def test_any_size_of_frame_will_do(width: int, height: int) -> None:
     frame = bench.frame(image=scenery(height, width), mask=mask)
     assert not frame.rest.any()
     assert np.array_equal(frame.filled, scenery(height, width))
+    bench.frame(image=255 - scenery(height, width), mask=mask)  # another scene, for which points are looked for
 
 
 def test_what_is_filled_lives_like_the_grain_around_it_if_that_is_wanted() -> None:
