@@ -138,9 +138,10 @@ class Supervisor:
         until = time.monotonic() + (GOODBYE_S if self.failure is None else 0.0)
         while self.crew.members and time.monotonic() < until:
             self.wait.poll(POLL_S)
-            self._drain_inbox()
+            gone = self.crew.dead()
+            self._drain_inbox()  # what it said last still counts
             self.steering.turn(self._clock.now, ending=True, status=self.status)
-            for member in self.crew.dead():
+            for member in gone:
                 self._watch.forget(member)
 
     def close(self) -> None:

@@ -80,6 +80,7 @@ class Worker:
             else:
                 self._wait()
         self._stage.close()
+        self._desk.tell()
 
     def _wait(self) -> None:
         if self._lifeline.is_cut():

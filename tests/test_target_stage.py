@@ -99,6 +99,21 @@ def test_what_is_not_there_is_said_with_what_is() -> None:
             steps.process(both)
 
 
+def test_a_class_is_counted_in_the_next_frame_that_is_looked_at() -> None:
+    person, _ = with_person(room(), 100)
+    with steps_for(["person@1"], "segmentation.every=2") as steps:
+        masks = [steps.process(person).mask.any() for _ in range(3)]
+    assert masks == [False, False, True]
+
+
+def test_a_target_whose_frame_never_came_is_told_at_the_end() -> None:
+    with steps_for(["person@0", "person@3"]) as steps:
+        steps.process(with_person(room(), 100)[0])
+        context = steps._steps[-1].stage.context
+    assert ["person@3" in note for note in context.notes] == [True]
+    assert context.errors == {"targets never there": 1}
+
+
 def test_a_thing_that_no_detector_knows_is_followed_by_flow_and_found_again_behind_a_pole() -> None:
     sticker = cv2.resize(asset("bus.jpg")[200:500, 60:360], (70, 70), interpolation=cv2.INTER_AREA)
     shape = np.zeros((70, 70), np.uint8)

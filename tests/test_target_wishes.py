@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,8 @@ def test_the_shell_offers_the_classes_that_are_looked_for(tmp_path: Path) -> Non
     assert {"person", "traffic light"} <= {name for name, _ in pointing.offers(context, "")}
     context.params["config"] = str(tmp_path / "none.yaml")
     assert pointing.offers(context, "") == []
+
+
+def test_a_frame_beyond_an_estimated_end_is_not_refused() -> None:
+    part = FrameSpec(width=320, height=240, declared_frames=50, end=Fraction(2))
+    Target(targets=["5,5,20,20@50"], model="yolov5s-seg", size=128).setup(part)

@@ -17,7 +17,7 @@ from pipeline.stage import Transform, live
 from stages.segmentation.growth import grow_mask
 from stages.target.candidates import Sight, from_planes, joined, within
 from stages.target.closer import CloseLook
-from stages.target.memory import TARGETS, Goal
+from stages.target.memory import TARGETS, WAITING, Goal
 from stages.target.scene import Scene
 from stages.target.small import Small
 from stages.target.thing import ColourCutter
@@ -62,6 +62,7 @@ class Target(Transform):
 
     _tracker: Tracker = PrivateAttr()
     _looker: Segmenter = PrivateAttr()
+    _missing: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("targets")
     @classmethod
@@ -122,7 +123,10 @@ class Target(Transform):
         nothing of a class that was asked for."""
         sight = Sight(frame.image, self._tracker.small)
         seen = from_planes(frame, sight)
-        state, scene = self._tracker.step(frame.index, sight, seen, frame.before, frame.after, self.hold)
+        lasting = frame.before, frame.after
+        state, scene = self._tracker.step(frame.index, sight, seen, *lasting, self.hold, looked=frame.looked)
+        goals = zip(self.targets, state.goals, strict=True)
+        self._missing = tuple(text for text, goal in goals if goal.state == WAITING)
         frame.mask[:] = 0
         rows = []
         for at, goal in enumerate(state.goals):
@@ -130,6 +134,12 @@ class Target(Transform):
                 rows.append(_row(at, goal, sight))
         grow_mask(frame.mask, self.grow)
         frame.put_objects(np.array(rows, OBJECT))
+
+    def close(self) -> None:
+        """Say which targets have never come into sight: a stream may end before a target's frame."""
+        for text in self._missing:
+            self.context.note(f"target {text}: not there before the run ended; nothing was removed for it")
+            self.context.error("targets never there")
 
     def _paint(self, at: int, goal: Goal, scene: Scene, out: Image) -> bool:
         """Add a target's mask to `out`; whether there is anything to be seen of it."""
@@ -161,7 +171,8 @@ def _check(wishes: Sequence[Wish], spec: FrameSpec) -> None:
     for wish in wishes:
         if wish.box is not None and inside_picture(wish, spec.height, spec.width) is None:
             raise SetupError(f"target {wish.text!r}: outside the picture, which is {spec.width}x{spec.height} pixels")
-        if spec.declared_frames is not None and wish.frame >= spec.declared_frames:
+        whole = spec.start is None and spec.end is None  # a part of a file has about so many
+        if whole and spec.declared_frames is not None and wish.frame >= spec.declared_frames:
             raise SetupError(
                 f"target {wish.text!r}: there is no frame {wish.frame}: the input has {spec.declared_frames}, from 0"
             )

@@ -60,9 +60,11 @@ class Tracker:
         before: Arrays,
         after: Mapping[str, NDArray[Any]],
         hold: int,
+        *,
+        looked: bool = True,
     ) -> tuple[State, Scene]:
-        """Frame number `index`, in which `seen` was found. Leaves `after` complete. Raises RunError where there is
-        nothing of a wanted class."""
+        """Frame number `index`, in which `seen` was found; `looked`: whether anybody has looked. Leaves `after`
+        complete. Raises RunError where there is nothing of a wanted class."""
         state = State.read(before, len(self._wishes))
         scene = self._expect(state, sight, before, hold)
         for at, goal in enumerate(state.goals):
@@ -72,7 +74,9 @@ class Tracker:
             if goal.state == LOST:
                 self._find(at, goal, scene, seen)
         for at, goal in enumerate(state.goals):
-            if goal.state == WAITING and index >= self._wishes[at].frame:
+            wish = self._wishes[at]
+            due = goal.state == WAITING and index >= wish.frame
+            if due and (looked or wish.box is not None):  # a class is counted in the next frame that is looked at
                 self._begin(at, goal, scene, seen)
         self._remember(state, scene, seen, after)
         return state, scene

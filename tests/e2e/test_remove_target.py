@@ -104,3 +104,12 @@ def test_what_cannot_be_meant_ends_the_run_in_one_line(
     assert ended.code == code
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_target_behind_the_end_of_a_stream_of_unknown_length_does_not_pass_in_silence(tmp_path: Path) -> None:
+    given = ("remove-target", "-i", "lavfi:testsrc=s=320x240:d=0.4", "-o", str(tmp_path / "out.mkv"))
+    ended = Run(tmp_path, *given, "--target", "person@100", *QUICK).end(60)
+    assert ended.code == 4
+    assert "target person@100: not there before the run ended" in ended.stderr
+    assert ended.report["result"] == "completed_with_errors"
+    assert ended.report["frames"]["output"] == 10
