@@ -104,9 +104,20 @@ def test_the_way_back_is_the_product_of_the_steps_if_all_are_known() -> None:
     steps = np.zeros(REMEMBERED, STEP)
     step = np.array([[1, 0, 2.0], [0, 1, 0], [0, 0, 1]])
     for index in range(50, 90):
-        steps[index % REMEMBERED] = (index, step)
+        steps[index % REMEMBERED] = (index, index - 1, step)
     way = chain(steps, 89, 84)
     assert way is not None
     assert np.allclose(way[:2, 2], (10, 0))
     assert chain(steps, 89, 40) is None
     assert np.allclose(chain(steps, 89, 89), IDENTITY)
+
+
+def test_the_way_back_leads_over_frames_that_were_dropped() -> None:
+    steps = np.zeros(REMEMBERED, STEP)
+    step = np.array([[1, 0, 6.0], [0, 1, 0], [0, 0, 1]])
+    for index in range(3, 33, 3):
+        steps[index % REMEMBERED] = (index, index - 3, step)
+    way = chain(steps, 30, 24)
+    assert way is not None
+    assert np.allclose(way[:2, 2], (12, 0))
+    assert chain(steps, 30, 25) is None

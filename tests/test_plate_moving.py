@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.frame import Frame, FrameSpec
 from stages.inpainting import Plate
-from stages.inpainting.keyframes import SLOTS, Keyframes
+from stages.inpainting.keyframes import KEY, SLOTS, Keyframes
 from stages.inpainting.motion import IDENTITY
 from stages.inpainting.moving import WAY
 from tests.frames import Bench, noisy, scenery
@@ -156,6 +156,16 @@ def test_something_that_moves_by_itself_in_front_of_the_camera_does_not_lead_it_
         if index > 14:
             qualities.append(likeness(frame, truth, mask))
     assert np.median(qualities) > 29
+
+
+def test_where_frames_drop_pictures_are_kept_as_well() -> None:
+    bench = Bench(Plate(), SPEC)
+    for index, picture in enumerate(filmed(20)):
+        bench.count = 3 * index
+        frame = bench.frame(image=picture, mask=walker(index))
+        np.copyto(frame.clean, picture)
+        bench.finished = frame
+    assert np.count_nonzero(bench.buffers[0]["keys"].view(KEY)["used"]) == SLOTS - 1
 
 
 def test_no_picture_is_written_over_that_a_frame_done_again_would_look_at() -> None:

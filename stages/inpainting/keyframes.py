@@ -145,9 +145,9 @@ class Keyframes:
 def chain(steps: NDArray[np.void], present: int, past: int) -> Homography | None:
     """The way from one frame to an earlier one by the steps between; None where they are not all known."""
     way = IDENTITY
-    for index in range(present, past, -1):
-        step = steps[index % len(steps)]
-        if step["index"] != index:
+    while present > past:
+        step = steps[present % len(steps)]
+        if step["index"] != present:
             return None
-        way = step["back"] @ way
-    return way
+        way, present = step["back"] @ way, int(step["from"])
+    return way if present == past else None

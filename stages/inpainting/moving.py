@@ -20,8 +20,10 @@ STANDS, MOVES = 0.2, 0.6  # pixels, of the reduced picture, that the plate may b
 SUSPECT = 4  # frames in a row in which it must be off by something between: leaves sway to and fro
 CALM = 8  # frames for which it must stand
 
-STEP = np.dtype([("index", "<i4"), ("back", "<f8", (3, 3))])
-WAY = np.dtype([("moving", "u1"), ("since", "<i4"), ("calm", "<i4"), ("steps", STEP, (REMEMBERED,))])
+STEP = np.dtype([("index", "<i4"), ("from", "<i4"), ("back", "<f8", (3, 3))])
+WAY = np.dtype(
+    [("moving", "u1"), ("since", "<i4"), ("calm", "<i4"), ("last", "<i4"), ("steps", STEP, (REMEMBERED,))]
+)
 Kept = Mapping[str, NDArray[Any]]
 Layout = dict[str, tuple[tuple[int, ...], str]]
 
@@ -120,7 +122,9 @@ class Moving:
         self.keys.moved(back)
 
     def _note(self, index: int, back: Homography) -> None:
-        self._way["steps"][index % REMEMBERED] = (index, back)
+        """`back` leads to the frame noted last, which is not the one before where frames drop."""
+        self._way["steps"][index % REMEMBERED] = (index, self._way["last"], back)
+        self._way["last"] = index
 
     def _rest(self, index: int, off: float) -> None:
         """Has it come to a stand? By this step and those before, and by the picture of then beside that of now."""
