@@ -68,6 +68,11 @@ class Moving:
         """The frame from which on the camera stands, or the scene is this one."""
         return int(self._way["since"])
 
+    @property
+    def suspects(self) -> bool:
+        """Whether the camera, held to stand, may be moving after all."""
+        return bool(self._way["calm"])
+
     # The camera's way
 
     def stood(self, index: int) -> None:

@@ -99,10 +99,10 @@ class Plate(Transform):
             self._forget(frame)
         elif not seen.cut and not seen.drifted:
             self._moving.stood(frame.index)
-        self._standing.learn(frame.image, seen, frame.before, frame.after, forget)
+        settled = seen.drifted and not self._moving.suspects
+        self._standing.learn(frame.image, seen, frame.before, frame.after, forget=forget, settled=settled)
         if not forget:
             self._recall(frame)
-        if not forget:
             self._standing.show_beyond(seen, frame.mask, frame.filled, frame.after)
         self._standing.show(frame.mask, frame.filled, self._known, frame.after, frame.pool)
         self._borrow(frame)

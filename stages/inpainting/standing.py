@@ -87,10 +87,12 @@ class Standing:
                     box.of(plane)[where > 0] = 0
         return found
 
-    def learn(self, image: Image, seen: Comparison, before: Arrays, after: Kept, forget: bool) -> None:
-        """Leave all of the memory complete for the next frame."""
+    def learn(
+        self, image: Image, seen: Comparison, before: Arrays, after: Kept, *, forget: bool, settled: bool = False
+    ) -> None:
+        """Leave all of the memory complete for the next frame. `settled`: what seemed a drift was none."""
         self._background.learn(image, seen.free, seen.before, after, forget)
-        self._drift.renew(before, after, forget or seen.light is not None)
+        self._drift.renew(before, after, forget or settled or seen.light is not None)
         after["beyond"][:] = 0
         if seen.beyond is not None and not forget:
             seen.beyond[0].of(after["beyond"])[:] = seen.beyond[1]
