@@ -21,9 +21,7 @@ SUSPECT = 4  # frames in a row in which it must be off by something between: lea
 CALM = 8  # frames for which it must stand
 
 STEP = np.dtype([("index", "<i4"), ("from", "<i4"), ("back", "<f8", (3, 3))])
-WAY = np.dtype(
-    [("moving", "u1"), ("since", "<i4"), ("calm", "<i4"), ("last", "<i4"), ("steps", STEP, (REMEMBERED,))]
-)
+WAY = np.dtype([("moving", "u1"), ("since", "<i4"), ("calm", "<i4"), ("last", "<i4"), ("steps", STEP, (REMEMBERED,))])
 Kept = Mapping[str, NDArray[Any]]
 Layout = dict[str, tuple[tuple[int, ...], str]]
 
