@@ -258,6 +258,17 @@ def test_small_and_narrow_pictures_are_tracked_too(width: int, height: int) -> N
     assert (frame.mask[6:10, 6:10] == 255).all()
 
 
+def test_a_box_that_was_clipped_to_nothing_is_borne() -> None:
+    """So comes out what a detector believes it saw in the padding around the picture."""
+    bench, seen = Bench(Tracking(), SPEC), sights((50, 0.8), (90, 0.6))
+    seen["found"]["rows"][0, 1]["box"] = (WIDTH, TOP, WIDTH, TOP + 60)
+    seen["labels"][seen["labels"] == 2] = 0
+    for seed in range(3):
+        frame = bench.frame(image=picture(50, seed=seed), **seen)
+        assert recall(frame, 50) == 1
+        assert excess(frame, 50) < 0.1
+
+
 def ahead(bench: Bench, image: np.ndarray, now: dict[str, np.ndarray], later: list[tuple[int, Sight]]) -> Frame:
     """A frame that is followed by frames in which somebody stands at a place and is found, or not (score 0)."""
     frame = blank_frame(SPEC, bench.count)

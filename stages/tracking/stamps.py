@@ -20,6 +20,7 @@ SIDE = 96  # cells of either side
 REACH = 24  # pixels around a box in which its label is looked for first: labels are grown
 COVER = 100  # of 255: how much of a cell must be covered for it to be set
 LIMB = 0.11  # of an object's size: what is thinner, and found no longer, is no limb but an edge that flickers
+THINNEST = 0.1  # pixels
 
 Floats = NDArray[np.float64]
 _SQUARE = np.ones((3, 3), np.uint8)
@@ -99,8 +100,8 @@ def bounds(stamp: Image, rect: Floats, shape: tuple[int, ...]) -> Floats | None:
 
 
 def cell(rect: Floats) -> Floats:
-    """Width and height of a cell, pixels."""
-    sides: Floats = (rect[2:] - rect[:2]) / SIDE
+    """Width and height of a cell, pixels; something, even of a box that was clipped to nothing at the edge."""
+    sides: Floats = np.maximum(rect[2:] - rect[:2], THINNEST) / SIDE
     return sides
 
 
