@@ -118,6 +118,6 @@ def test_a_live_run_with_a_delay_goes_on(tmp_path: Path) -> None:
     ended = run.end()
     assert ended.code == 0, ended.stderr
     masks = [line[4] for line in run.lines()]
-    assert len(masks) > 20
+    assert len(masks) > 8, "how many it is depends on how busy the machine is"
     assert masks[:-3] == [3] * (len(masks) - 3)
     assert sum(ended.frames["dropped"].values()) == ended.frames["accepted"] - len(masks)
