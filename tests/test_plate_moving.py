@@ -13,7 +13,7 @@ from pipeline.frame import Frame, FrameSpec
 from stages.inpainting import Plate
 from stages.inpainting.keyframes import KEY, SLOTS, Keyframes
 from stages.inpainting.motion import IDENTITY
-from stages.inpainting.moving import WAY
+from stages.inpainting.moving import WAY, Moving
 from tests.frames import Bench, noisy, scenery
 
 HEIGHT, WIDTH = 180, 320
@@ -156,6 +156,18 @@ def test_something_that_moves_by_itself_in_front_of_the_camera_does_not_lead_it_
         if index > 14:
             qualities.append(likeness(frame, truth, mask))
     assert np.median(qualities) > 29
+
+
+@pytest.mark.parametrize("age", [2, 300, 3000])
+def test_a_picture_of_long_ago_gives_the_colours_that_it_has(age: int) -> None:
+    moving, scene, mask = Moving(HEIGHT, WIDTH), scenery(HEIGHT, WIDTH), walker(0)
+    pool = {name: np.zeros(*layout) for name, layout in moving.pool().items()}
+    moving.begin({name: np.zeros(*layout) for name, layout in moving.memory().items()}, pool)
+    moving.keys.keep(0, scene, np.zeros_like(mask), IDENTITY)
+    out = np.zeros_like(scene)
+    known = moving.fill(age, scene, mask, mask, out)
+    assert np.array_equal(known, mask)
+    assert np.abs(out[mask > 0].astype(float) - scene[mask > 0]).max() < 4
 
 
 def test_where_frames_drop_pictures_are_kept_as_well() -> None:

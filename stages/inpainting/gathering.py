@@ -22,6 +22,7 @@ FARTHEST = 20.0  # pixels, of the reduced picture, that a point may be from wher
 MOST = 5  # pictures that one hole is filled from
 ENOUGH = 3  # of them for one pixel
 AGE = 0.9  # by which a picture counts less for each frame of its age
+OLDEST = 0.05  # what it counts at least: more than what was not seen
 TRUST = {INVENTED: 0.02, REUSED: 0.01}  # against 1 for what was seen
 ALIKE = 60  # levels within which two pictures show the same thing
 
@@ -109,7 +110,7 @@ class Gathering:
                 place = self._place(slot, box, points, view.grey)
                 if place is not None:
                     around = around or Agreement(box.of(view.image), box.of(view.hidden))
-                    age = AGE ** (view.index - int(self._keys.table["index"][slot]))
+                    age = max(OLDEST, AGE ** (view.index - int(self._keys.table["index"][slot])))
                     self._add(answers, around, slot, place, (rows - box.y0, columns - box.x0), age)
         return answers
 
