@@ -85,6 +85,18 @@ class Segmenter(Protocol):
         ...
 
 
+class Labelling(Segmenter, Protocol):
+    """A segmenter that makes label maps where its network runs, without a patch for each instance."""
+
+    def label(self, image: Image, out: Image, *, sure: float, grow: int) -> Instances | None:
+        """The instances of `image` uint8 [H, W, 3] BGR, without patches, at most 255; and `out` (uint8 [H, W]) set to n
+        wherever the n-th is, grown by `grow` pixels, else 0. Who scores at least `sure` keeps all of its own pixels.
+
+        None where it takes `segment` to get that exactly; then `out` is as it was. `out` may be anything after
+        FloatingPointError, raised where the network's output is not finite."""
+        ...
+
+
 class Promptable(Protocol):
     """Cuts out what is pointed at, of whatever class."""
 

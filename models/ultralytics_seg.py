@@ -19,8 +19,10 @@ from torch import Tensor, nn
 from models.base import ModelError
 from models.blocks import LAYERS, Segment, Segment26, SegmentationModel
 from models.finite import demand_finite
+from models.masks import RATIO
 from models.restricted_pickle import Checkpoint, Record
 from models.yolo_anchored import STRIDES, class_names
+from models.yolo_dense import Dense, DenseUltralytics
 from models.yolo_pickled import follow
 
 _ACTIVATION = re.compile(r"(torch\.)?nn\.[A-Za-z0-9]+\([\d.]*\)")
@@ -65,6 +67,10 @@ class Ultralytics:
         centres, strides = (part[passing.cpu()].T for part in cells(*prototypes.shape[1:]))
         low, high = (self._corners(boxes, centres) * strides).chunk(2)
         return torch.cat(((low + high) / 2, high - low, scores.sigmoid(), coefficients))[None]
+
+    def dense(self, canvas: tuple[int, int], place: torch.device) -> Dense:
+        """See `models.yolo.Family`."""
+        return DenseUltralytics(*cells(canvas[0] // RATIO, canvas[1] // RATIO), self._bins, place)
 
     def _corners(self, distances: Tensor, centres: Tensor) -> Tensor:
         """Distances [4 * bins, N] of left, top, right, bottom from `centres` [2, N] to x0 y0 x1 y1 [4, N].

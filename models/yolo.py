@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models import engines, weights
 from models.base import Image, Instances, ModelError, ModelInfo, Patch
 from models.device import Precision
+from models.engines.torch_engine import TorchEngine
 from models.finite import demand_finite
 from models.letterbox import LEAST, STEP, Letterbox
 from models.masks import cut_patch
@@ -23,6 +24,8 @@ from models.restricted_pickle import Record, read_checkpoint
 from models.suppress import suppress
 from models.ultralytics_seg import Ultralytics
 from models.yolo_anchored import Anchored
+from models.yolo_dense import Dense
+from models.yolo_device import OnDevice, Wish
 
 
 class Family(Protocol):
@@ -36,6 +39,10 @@ class Family(Protocol):
         """The boxes that may pass, before overlapping ones are suppressed: float32 [1, 4 + classes + 32, N] on the
         processor, of x y w h in pixels of the canvas, class scores and mask coefficients. Raises FloatingPointError
         where a value that decides what passes, or one of what does, is not finite."""
+        ...
+
+    def dense(self, canvas: tuple[int, int], place: torch.device) -> Dense:
+        """The same for a canvas of that height and width, in shapes that never change."""
         ...
 
 
@@ -77,6 +84,7 @@ class YoloSegmenter:
         self._canvas = self._fit.canvas()
         ran = self._engine.device, self._engine.precision, self._engine.name, self._engine.note
         self.info = ModelInfo(weights_file, str(path), checksum, *ran)
+        self._labels = self._on_gpu()
 
     def tune(self, *, classes: Sequence[str], confidence: float, iou: float) -> None:
         """What to look for from the next picture on. Raises ModelError for an unknown class; then nothing changes."""
@@ -89,10 +97,26 @@ class YoloSegmenter:
         self._fit.draw(image, self._canvas)
         return self._assemble(self._engine(self._canvas))
 
+    @property
+    def label(self) -> Callable[..., Instances | None] | None:
+        """As in `models.base.Labelling` where the network runs on a GPU, else None."""
+        return self._label if self._labels is not None else None
+
     def run_bare(self, image: Image) -> None:
         """The network alone, over what it was shown last, for a picture of that size: to compare with."""
         self._adapt(*image.shape[:2])
         self._engine(self._canvas)
+
+    def _on_gpu(self) -> OnDevice | None:
+        engine = self._engine
+        if not isinstance(engine, TorchEngine) or not engine.device.startswith("cuda"):
+            return None
+        place = torch.device(engine.device)
+        return OnDevice(engine.on_device, self._family, place, size=self._size, contour=self._contour)
+
+    def _label(self, image: Image, out: Image, *, sure: float, grow: int) -> Instances | None:
+        assert self._labels is not None
+        return self._labels.label(image, out, Wish(self._wanted, self._confidence, self._iou, sure), grow)
 
     def _adapt(self, height: int, width: int) -> None:
         if (height, width) != (self._fit.height, self._fit.width):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from models.base import ModelError
 from models.finite import demand_finite
 from models.restricted_pickle import Checkpoint, Record
+from models.yolo_dense import Dense, DenseAnchored
 from models.yolo_graph import Graph
 
 STRIDES = (8, 16, 32)
@@ -39,6 +40,10 @@ class Anchored:
         found = [self._passing(level, index, confidence) for index, level in enumerate(outputs[:-1])]
         logits, cell, anchors, strides = (torch.cat(part) for part in zip(*found, strict=True))
         return self._decode(logits, cell, anchors, strides, wanted).T[None]
+
+    def dense(self, canvas: tuple[int, int], place: torch.device) -> Dense:
+        """See `models.yolo.Family`."""
+        return DenseAnchored(self._anchors, STRIDES, self._masks, canvas, place)
 
     def _passing(self, level: Tensor, index: int, confidence: float) -> tuple[Tensor, ...]:
         """Of one stride's output [1, anchors * outputs, h, w] the rows of logits that pass; for each its cell x y, the

@@ -47,6 +47,10 @@ class TorchEngine:
             return self._forward(torch.from_numpy(cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB))[None])
         return self._compute(torch.from_numpy(canvas if canvas.ndim == 4 else canvas[None]))
 
+    def on_device(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """The same for canvases uint8 [B, H, W, C] that lie on the engine's device: for who records it with more."""
+        return self._compute(pixels)
+
     def _compute(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """uint8 [B, H, W, C] on the device, blue first."""
         return self._forward(pixels.flip(3))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr
 
 from models.base import Instances
+from models.pinned import Pins
 from models.tiles import Tile, layout
 from models.tiles import segment as in_tiles
 from pipeline.frame import OBJECT, Frame, FrameSpec
 from pipeline.stage import live
-from stages.segmentation.labels import LOW, MOST, Labeller, to_rows
+from stages.segmentation.labels import MOST, Labeller, to_rows
 from stages.segmentation.stage import Segmentation
 
 LARGE, HUGE = 3.0, 4.5  # times the network's input: from there on two, three tiles side by side pay
@@ -46,6 +49,8 @@ class InstanceSegmentation(Segmentation):
         "frames of more than three times `size`, where somebody small is seen, and in each eighth frame",
     )
 
+    _label: Callable[..., Instances | None] | None = PrivateAttr(default=None)
+    _pins: Pins = PrivateAttr(default_factory=lambda: Pins("cpu"))
     _parts: tuple[Tile, ...] = PrivateAttr(default=())
     _labeller: Labeller = PrivateAttr()
     _whole: int = PrivateAttr(default=-1)
@@ -66,6 +71,7 @@ class InstanceSegmentation(Segmentation):
         for part in self._parts[:1]:
             seconds = self._segmenter.warm_up(part.y1 - part.y0, part.x1 - part.x0)
             self.context.warmed(seconds * (len(self._parts) + 1))
+        self._label = None if self._parts else self._ready_label(spec)
 
     def process(self, frame: Frame) -> None:
         """Write `found` and `labels`. Raises FloatingPointError where the model's answer is not finite."""
@@ -73,11 +79,44 @@ class InstanceSegmentation(Segmentation):
             frame.put_found(_NOBODY, skipped=True)
             frame.labels[:] = 0
             return
-        found = self._find(frame)
-        rows = to_rows(found, self.confidence)[:MOST]
-        self._labeller.label(found.patches, int((rows["flags"] & LOW == 0).sum()), self.grow, frame.labels)
-        frame.put_found(rows)
+        found = self._labelled(frame)
+        if found is None:
+            found = self._find(frame)
+            sure = int((found.scores[:MOST] >= self.confidence).sum())
+            self._labeller.label(found.patches, sure, self.grow, frame.labels)
+        frame.put_found(to_rows(found, self.confidence)[:MOST])
         self._looked = frame.index
+
+    def close(self) -> None:
+        """Let go of the ring's memory."""
+        self._pins.close()
+
+    def _ready_label(self, spec: FrameSpec) -> Callable[..., Instances | None] | None:
+        """How label maps are made where the network runs, warmed up; None where the segmenter cannot, or fails to."""
+        label: Callable[..., Instances | None] | None = getattr(self._segmenter, "label", None)
+        if label is None:
+            return None
+        image, out = np.full((spec.height, spec.width, 3), 127, np.uint8), np.zeros((spec.height, spec.width), np.uint8)
+        seconds = []
+        try:
+            for _ in range(3):
+                started = time.perf_counter()
+                label(image, out, sure=self.confidence, grow=self.grow)
+                seconds.append(time.perf_counter() - started)
+        except RuntimeError as error:  # CUDA's: out of memory, or an operator that cannot be recorded
+            first = str(error).strip().partition("\n")[0]
+            self.context.note(f"{self.model}: label maps are made on the processor, slower: {first}")
+            return None
+        self.context.warmed(max(seconds[1:]))
+        self._pins = Pins(self._segmenter.info.device)
+        return label
+
+    def _labelled(self, frame: Frame) -> Instances | None:
+        """What was found, its labels written; None where it takes patches to make them."""
+        if self._label is None:
+            return None
+        self._pins.pin(frame.image)
+        return self._label(frame.image, frame.labels, sure=self.confidence, grow=self.grow)
 
     def _across(self, ratio: float) -> int:
         """Tiles side by side for a frame of that many times the network's input; 1 and less: none."""
