@@ -114,7 +114,7 @@ class Plate(Transform):
         if not moves:
             return moves
         self.context.count("camera_moved")
-        self._standing.leave(frame.before, frame.after)
+        self._standing.leave(frame.after)
         self._gather(frame)
         return True
 
@@ -126,7 +126,7 @@ class Plate(Transform):
             self._standing.learn(frame.image, seen, frame.before, frame.after, forget=True)
             self._known[:] = 0
             return
-        self._standing.leave(frame.before, frame.after)
+        self._standing.leave(frame.after)
         self._gather(frame)
         self._moving.keep(frame, self._best(frame.finished))
 

@@ -149,7 +149,7 @@ class Standing:
             mixed = box.of(after["color"]) * share + box.of(out) * (1 - share)
             np.copyto(box.of(out), (mixed + 0.5).astype(np.uint8))
 
-    def leave(self, before: Arrays, after: Kept) -> None:
+    def leave(self, after: Kept) -> None:
         """The camera moves: nothing is known here any more, and nothing learned."""
         for name in ("votes", "given", "seen", "beyond", "lights"):
             after[name][:] = 0
