@@ -146,10 +146,12 @@ def number(ranks: Tensor, shown: Tensor, surely: Tensor, grow: int) -> Tensor:
     """Ranks [H, W] (0: nobody, n - i: row i) to places among the rows that are `shown` [n], from 1, uint8 [H, W].
 
     The first `surely` [] rows keep their own pixels, everybody takes of what is free what is near."""
+    place = shown.cumsum(0)
+    room = place <= MOST
+    ranks = torch.where(ranks > len(shown) - room.sum(), ranks, 0)  # who gets no number takes nobody's pixels
     own = ranks > len(shown) - surely
     owner = torch.where(own, ranks, grown(ranks, grow))
-    place = shown.cumsum(0)
-    place = torch.where(shown & (place <= MOST), place, 0).flip(0)  # rank 1 first: the last row
+    place = torch.where(shown & room, place, 0).flip(0)  # rank 1 first: the last row
     return torch.cat((place.new_zeros(1), place)).to(torch.uint8).take(owner.long())
 
 
