@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test torture check lint types contracts bench clean
+.PHONY: help install demo test long torture check lint types contracts bench clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ contracts: $(READY)
 
 test: check      ## Everything above, and the tests
 	$(BIN)/pytest
+
+long: $(READY)   ## Tests that take half a minute each
+	$(BIN)/pytest -m long
 
 # Every bytecode and every system call is some thousand kills: half an hour on two cores, beside the storm.
 MINUTES ?= 10

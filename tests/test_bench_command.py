@@ -70,6 +70,7 @@ def test_json_on_stdout_is_nothing_but_json(tmp_path: Path) -> None:
     assert content["whole"]["stages"]["net"]["service_ms"]["p50"] == pytest.approx(15, rel=0.2)
 
 
+@pytest.mark.long
 def test_the_same_twice_is_no_loss_and_a_stage_30_percent_slower_is_one(tmp_path: Path) -> None:
     quick, kept = toy(tmp_path, taking(20)), str(tmp_path / "old.json")
     options = ("--input", DRAWN, "--rounds", "3", "--load", "0")
@@ -82,6 +83,7 @@ def test_the_same_twice_is_no_loss_and_a_stage_30_percent_slower_is_one(tmp_path
     assert "worse  whole.stages.net.p50_ms: " in slower.stdout
 
 
+@pytest.mark.long
 def test_where_the_cores_are_all_in_use_more_workers_are_not_advised_and_do_not_help(tmp_path: Path) -> None:
     """Three stages that compute for 15 ms each, on two cores; of the times that each takes, none is the limit."""
     names, planes = ("a", "b", "c"), []

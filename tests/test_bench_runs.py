@@ -57,6 +57,7 @@ def test_the_forecast_for_a_stage_of_40_ms_is_within_10_percent_for_one_to_four_
 
 
 @pytest.mark.real
+@pytest.mark.long
 def test_the_load_goes_up_to_the_highest_rate_that_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "SHORTEST_S", 1.5)
     monkeypatch.setattr(load, "FRAMES", 40)
@@ -164,9 +165,10 @@ def test_a_variant_is_the_same_pipeline_but_for_what_was_asked(tmp_path: Path) -
     times = {"segmentation": {"service_ms": 12.0, "cpu_ms": 3.0}}
     made = variant(plan, tmp_path, workers={"inpainting": 3}, stand_ins=times)
     assert [built.name for built in made.stages] == [built.name for built in plan.stages]
-    segmentation, inpainting = made.stages[1], made.stages[3]
+    segmentation, inpainting = made.stages[1], made.stages[4]
     assert segmentation.uses == STAND_IN
-    assert segmentation.options == {"stands_for": "stages.segmentation:Segmentation", **times["segmentation"]}
+    replaced = "stages.segmentation.instances:InstanceSegmentation"
+    assert segmentation.options == {"stands_for": replaced, **times["segmentation"]}
     assert inpainting.config.workers == 3
     assert (made.stages[0].options["input"], made.stages[-1].options["output"]) == ("a.mp4", "b.mp4")
     assert made.config.slots is None
@@ -183,10 +185,9 @@ def test_the_time_of_a_stand_in_is_given_or_recorded_or_said_to_be_assumed() -> 
     assert found["segmentation"]["from"].startswith("recorded in benchmarks/results/remove-people.json on ")
     assert 5 < found["segmentation"]["service_ms"] < 500
     stage = {"service_ms": {"mean": 5.0}, "cpu_ms": 4.0}
-    earlier = {
-        "config": "other", "stand_ins": {}, "uses": {"segmentation": "stages.segmentation:Segmentation"},
-        "whole": {"stages": {"segmentation": stage}},
-    }  # fmt: skip
+    uses = {"segmentation": "stages.segmentation.instances:InstanceSegmentation"}
+    whole = {"stages": {"segmentation": stage}}
+    earlier = {"config": "other", "stand_ins": {}, "uses": uses, "whole": whole}
     old = recorded.stand_ins(plan, [], None, {**earlier, "config": "remove-people"})
     assert old["segmentation"] == {"service_ms": 5.0, "cpu_ms": 4.0, "from": "recorded in the earlier result"}
     of_its_own_name = recorded.stand_ins(plan, [], ["segmentation"], earlier)["segmentation"]

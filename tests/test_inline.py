@@ -14,7 +14,7 @@ from pipeline.frame import FrameSpec
 from pipeline.inline import Inline
 from stages.ingest.file import File
 from stages.inpainting import Inpainting
-from stages.segmentation import Segmentation
+from stages.segmentation import InstanceSegmentation
 from tests.clips import make_clip, picture, read_all
 from tests.runs import Run, toy
 from tests.toys import Numbers
@@ -51,8 +51,8 @@ def test_steps_that_are_not_set_up_say_how_they_are() -> None:
 def test_steps_that_were_set_up_are_closed_where_a_later_one_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Inline.of("remove-people", width=96, height=64)
     closed = []
-    monkeypatch.setattr(Segmentation, "setup", lambda self, spec: None)
-    monkeypatch.setattr(Segmentation, "close", lambda self: closed.append("segmentation"))
+    monkeypatch.setattr(InstanceSegmentation, "setup", lambda self, spec: None)
+    monkeypatch.setattr(InstanceSegmentation, "close", lambda self: closed.append("segmentation"))
     monkeypatch.setattr(Inpainting, "setup", lambda self, spec: 1 / 0)
     with pytest.raises(ZeroDivisionError), steps:
         pass
