@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.base import Crop, Image, ModelInfo
+from models.base import Image, ModelInfo
+from models.classical import Classical
 
 WORK_PIXELS = 20_000  # a larger crop is filled at the scale at which it has that many: it is smooth there anyway
 SATURATION = 4.0  # how much of a coarse pixel must be known for it to count as known: a quarter
@@ -18,7 +16,7 @@ OVERHEAD_S, PIXEL_S = 0.5e-3, 1.0e-8  # what a crop costs on one core, about: in
 Floats = NDArray[np.float32]
 
 
-class PushPull:
+class PushPull(Classical):
     """Averages of what is known, each of the next coarser level where the finer one knows nothing (Gortler and others,
     The Lumigraph, 1996, section 3.4). Follows `models.base.Inpainter`."""
 
@@ -42,26 +40,9 @@ class PushPull:
         cv2.copyTo(image, known, result)
         return result  # type: ignore[no-any-return]
 
-    def window(self, height: int, width: int) -> tuple[int, int]:
-        """No more than it was given: every pixel costs."""
-        return height, width
-
     def cost(self, height: int, width: int) -> float:
         """About how many seconds a crop of that size takes."""
         return OVERHEAD_S + PIXEL_S * height * width
-
-    def inpaint_many(self, crops: Sequence[Crop]) -> Iterator[tuple[int, Image | None]]:
-        """One after the other."""
-        return ((at, self.inpaint(image, hole)) for at, (image, hole) in enumerate(crops))
-
-    def warm_up(self) -> float:
-        """Run on a large hole; return its seconds."""
-        image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
-        hole = np.zeros((512, 512), np.uint8)
-        hole[64:448, 64:448] = 255
-        started = time.perf_counter()
-        self.inpaint(image, hole)
-        return time.perf_counter() - started
 
 
 def _filled(sums: Floats, weights: Floats) -> Floats:

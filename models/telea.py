@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-
 import cv2
 import numpy as np
 
-from models.base import Crop, Image, ModelInfo
+from models.base import Image, ModelInfo
+from models.classical import SAMPLE, Classical
 
 RADIUS = 3  # pixels around a point from which it is made
 FULL_PIXELS = 1_500  # of a hole; a larger one is filled at the scale at which it has that many
@@ -16,7 +14,7 @@ SPREAD = 60  # pixels that are reduced and enlarged in the time in which one is 
 PIXEL_S = 2e-6  # seconds in which one is filled, until it has been measured
 
 
-class Telea:
+class Telea(Classical):
     """OpenCV's fast-marching inpainting (Telea 2004). Its cost grows with the hole, so large holes are filled at a
     reduced size and scaled up: they are smooth there anyway. Follows `models.base.Inpainter`."""
 
@@ -32,27 +30,14 @@ class Telea:
         ratio = (FULL_PIXELS / pixels) ** 0.5
         return self._inpaint_small(image, hole, ratio)
 
-    def window(self, height: int, width: int) -> tuple[int, int]:
-        """No more than it was given: every pixel costs."""
-        return height, width
-
     def cost(self, height: int, width: int) -> float:
         """As if all of it were hole: by its pixels up to what is filled at full size, then hardly more."""
         return (min(height * width, FULL_PIXELS) + height * width / SPREAD) * self._pixel_s
 
-    def inpaint_many(self, crops: Sequence[Crop]) -> Iterator[tuple[int, Image | None]]:
-        """One after the other."""
-        return ((at, self.inpaint(image, hole)) for at, (image, hole) in enumerate(crops))
-
     def warm_up(self) -> float:
-        """Run on the costliest kind of hole; return its seconds."""
-        image = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
-        hole = np.zeros((512, 512), np.uint8)
-        hole[64:448, 64:448] = 255
-        started = time.perf_counter()
-        self.inpaint(image, hole)
-        seconds = time.perf_counter() - started
-        self._pixel_s = seconds / (FULL_PIXELS + hole.size / SPREAD)
+        """Run on a large hole, and learn from it what a pixel costs; return its seconds."""
+        seconds = super().warm_up()
+        self._pixel_s = seconds / (FULL_PIXELS + SAMPLE[0] * SAMPLE[1] / SPREAD)
         return seconds
 
     def _inpaint_small(self, image: Image, hole: Image, ratio: float) -> Image:

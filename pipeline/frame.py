@@ -113,6 +113,8 @@ STANDARD_PLANES: Mapping[str, Plane] = {
 }
 
 Arrays = Mapping[str, NDArray[Any]]
+Layout = dict[str, tuple[tuple[int, ...], str]]
+"""Arrays by name, each with its shape and the word for its kind of number."""
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

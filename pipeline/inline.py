@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import BuiltStage, Plan, load_config
 from pipeline.errors import ConfigError
-from pipeline.frame import STANDARD_PLANES, Arrays, Frame, FrameSpec, Image, read_only
+from pipeline.frame import STANDARD_PLANES, Arrays, Frame, FrameSpec, Image, Layout, read_only
 from pipeline.stage import Sink, Source, Stage, Transform
 
 Lasting = tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]
@@ -151,5 +151,5 @@ class Inline:
                     ending.callback(step.stage.finish)
 
 
-def _arrays(layout: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, NDArray[Any]]:
+def _arrays(layout: Layout) -> dict[str, NDArray[Any]]:
     return {name: np.zeros(shape, dtype) for name, (shape, dtype) in layout.items()}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from pipeline.frame import Frame, FrameSpec, Plane
+from pipeline.frame import Frame, FrameSpec, Layout, Plane
 
 RESERVED_KEYS = frozenset({"name", "uses", "with", "workers", "autoscale", "after", "restart", "on_error"})
 
@@ -85,11 +85,11 @@ class Stage(BaseModel):
     def context(self) -> Context:
         return self._context
 
-    def memory(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
+    def memory(self, spec: FrameSpec) -> Layout:
         """Arrays (name: shape, dtype) that outlive a crash of the worker; zero at first. Stateful stages only."""
         return {}
 
-    def pool(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
+    def pool(self, spec: FrameSpec) -> Layout:
         """The same for what is too large to be kept twice: lent as `frame.pool`, zero at first, writable.
 
         A frame may be done again after a crash in its midst: write only where nothing in `frame.before` points to, and

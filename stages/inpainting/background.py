@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.frame import Arrays, Image
+from pipeline.frame import Arrays, Image, Layout
 from stages.box import tight_box
 
 MAX_VOTES = 60  # frames by which a colour must be contradicted after having been seen for long
@@ -17,8 +13,6 @@ PROVEN = 2  # frames for which a colour must have been seen before it is shown
 BAND = 96  # rows that are worked on at a time: they stay in the core's own cache
 
 _SQUARE = np.ones((3, 3), np.uint8)
-
-Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 class Background:
@@ -51,7 +45,7 @@ class Background:
         cv2.compare(self._differs, 0, cv2.CMP_GT, dst=self._differs)
         return cv2.bitwise_and(self._differs, free, dst=self._differs)  # type: ignore[no-any-return]
 
-    def learn(self, image: Image, free: Image, before: Arrays, after: Mapping[str, NDArray[Any]], forget: bool) -> None:
+    def learn(self, image: Image, free: Image, before: Arrays, after: Arrays, forget: bool) -> None:
         """Write every pixel of `after` from `before` and one picture. `compare` must have been called on it.
 
         With `forget`, whatever is remembered counts for nothing."""
@@ -64,7 +58,7 @@ class Background:
             cv2.copyTo(before["color"][rows], hidden, after["color"][rows])
             cv2.copyTo(image[rows], self._adopted[rows], after["color"][rows])
 
-    def known(self, mask: Image, after: Mapping[str, NDArray[Any]], out: Image) -> None:
+    def known(self, mask: Image, after: Arrays, out: Image) -> None:
         """Set `out` to 255 where the hole `mask` can be filled; what it cannot fill is forgotten.
 
         That is where a colour is proven, and where a single noisy pixel, seen once, lies between proven ones."""

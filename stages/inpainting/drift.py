@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import Arrays, Image
+from pipeline.frame import Arrays, Image, Layout
 
 LONG_SIDE = 160  # pixels of the reduced picture, about
 MEMORY = 48  # frames over which the reference is averaged: a steady v pixels per frame becomes v * MEMORY
@@ -22,7 +19,6 @@ TELLING = 2.0  # levels of change that a motion must predict for a pixel to have
 CONSENT = 0.6  # share of those pixels that the motion must explain better than standing still does
 
 Floats = NDArray[np.float32]
-Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 class DriftTest:
@@ -63,7 +59,7 @@ class DriftTest:
         fit = _fit(columns, -change)
         return _extent(fit[:6]) > self._limit and _agreed(columns, fit, change)
 
-    def renew(self, before: Arrays, after: Mapping[str, NDArray[Any]], forget: bool) -> None:
+    def renew(self, before: Arrays, after: Arrays, forget: bool) -> None:
         """Write all of `after`: the reference drawn a little towards the picture last given to `happened`."""
         seen = np.zeros_like(before["seen"]) if forget else before["seen"]
         rate = np.where(seen > 0, np.float32(1 / MEMORY), np.float32(1)) * self._open

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import Arrays, Image
+from pipeline.frame import Arrays, Image, Layout
 from stages.inpainting.motion import IDENTITY, Homography, Reduced, register
 
 SLOTS, SLOTS_LARGE = 9, 5  # pictures; one of them is always free to be written
@@ -18,8 +15,6 @@ SEEN, INVENTED, REUSED = 255, 2, 1  # kinds of pixels: of the scene, of an inpai
 _EDGE = np.ones((5, 5), np.uint8)  # what lies next to a hole may show a trace of what is in it
 
 KEY = np.dtype([("used", "u1"), ("index", "<i4"), ("way", "<f8", (3, 3))])
-Layout = dict[str, tuple[tuple[int, ...], str]]
-Kept = Mapping[str, NDArray[Any]]
 
 
 class Keyframes:
@@ -35,7 +30,7 @@ class Keyframes:
         self._size = height, width
         self.table: NDArray[np.void] = np.zeros(self._slots, KEY)
         self._committed: NDArray[np.uint8] = self.table["used"].copy()
-        self._pool: Kept = {}
+        self._pool: Arrays = {}
 
     def memory(self) -> Layout:
         """The table, as plain bytes."""
@@ -51,13 +46,13 @@ class Keyframes:
             "greys": (small, "u1"),
         }
 
-    def begin(self, before: Arrays, pool: Kept) -> None:
+    def begin(self, before: Arrays, pool: Arrays) -> None:
         """Take up the table that the last frame left."""
         self.table = before["keys"].view(KEY).copy()
         self._committed = self.table["used"].copy()  # a frame done again looks at these once more
         self._pool = pool
 
-    def end(self, after: Kept) -> None:
+    def end(self, after: Arrays) -> None:
         after["keys"].view(KEY)[:] = self.table
 
     def forget(self) -> None:

@@ -69,19 +69,17 @@ def change_of_light(old: Image, new: Image, known: Image, tolerance: int) -> Lig
 
     `tolerance`: levels within which two colours are alike."""
     x, y = _samples(old, known), _samples(new, known)
-    if len(x) < FEWEST:
-        return None
-    if _unchanged(x, y):
+    if len(x) < FEWEST or _unchanged(x, y):
         return None
     light = _fit(x, y)
-    if light is None or np.abs(x * light.gain + light.offset - x).mean(0).max() < LEAST:
+    if light is None:
         return None
-    explained = _alike(x * light.gain + light.offset, y, tolerance)
-    return (
-        light
-        if explained > EXPLAINED and explained > _alike(x, y, tolerance) + BETTER * _dim(x, y, tolerance)
-        else None
-    )
+    lit = x * light.gain + light.offset
+    if np.abs(lit - x).mean(0).max() < LEAST:
+        return None
+    alike = _alike(x, y, tolerance)
+    least = alike + BETTER * min(1.0, 2 * (1 - alike))  # where nearly all is alike already, a slow drift counts too
+    return light if _alike(lit, y, tolerance) > max(EXPLAINED, least) else None
 
 
 def step_of_light(old: Image, new: Image, seen: Image) -> Light:
@@ -104,11 +102,6 @@ def _unchanged(x: Floats, y: Floats) -> bool:
     lighter = green > green.mean()
     change = y - x
     return all(np.abs(np.median(change[half], axis=0)).max() < LEAST for half in (lighter, ~lighter) if half.any())
-
-
-def _dim(x: Floats, y: Floats, tolerance: int) -> float:
-    """0 where nearly all is alike already, so that a slow drift counts too, up to 1."""
-    return min(1.0, 2 * (1 - _alike(x, y, tolerance)))
 
 
 def _samples(picture: Image, known: Image) -> Floats:

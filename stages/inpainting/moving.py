@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.frame import Arrays, Frame, Image
+from pipeline.frame import Arrays, Frame, Image, Layout
 from stages.inpainting.gathering import Gathering, View
 from stages.inpainting.keyframes import Keyframes, chain
 from stages.inpainting.motion import IDENTITY, Homography, register
@@ -22,8 +20,6 @@ CALM = 8  # frames for which it must stand
 
 STEP = np.dtype([("index", "<i4"), ("from", "<i4"), ("back", "<f8", (3, 3))])
 WAY = np.dtype([("moving", "u1"), ("since", "<i4"), ("calm", "<i4"), ("last", "<i4"), ("steps", STEP, (REMEMBERED,))])
-Kept = Mapping[str, NDArray[Any]]
-Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 class Moving:
@@ -32,7 +28,6 @@ class Moving:
     def __init__(self, height: int, width: int) -> None:
         self.keys = Keyframes(height, width)
         self._gathering = Gathering(self.keys)
-        self._size = height, width
         self._way: Any = np.zeros(1, WAY)[0]
         self._grey = self._open = np.empty(0, np.uint8)
 
@@ -45,12 +40,12 @@ class Moving:
     def pool(self) -> Layout:
         return self.keys.pool()
 
-    def begin(self, before: Arrays, pool: Kept) -> None:
+    def begin(self, before: Arrays, pool: Arrays) -> None:
         self._way = before["way"].view(WAY).copy()[0]
         self.keys.begin(before, pool)
         self._grey = np.empty(0, np.uint8)
 
-    def end(self, before: Arrays, after: Kept) -> None:
+    def end(self, before: Arrays, after: Arrays) -> None:
         after["way"].view(WAY)[0] = self._way
         self.keys.end(after)
         moving = self.moves

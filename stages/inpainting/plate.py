@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from pydantic import Field, PrivateAttr
 
-from pipeline.frame import Frame, FrameSpec, Image
+from pipeline.frame import Frame, FrameSpec, Image, Layout
 from pipeline.stage import Transform, live
 from stages.box import tight_box
 from stages.inpainting.grain import Grain
@@ -20,8 +20,6 @@ from stages.inpainting.standing import Standing
 AROUND = 24  # pixels around a hole from which its grain is taken
 STRIDE = 97, 61  # pixels by which the pattern moves on
 WELL = Level.SMALL  # the worst level of inpainting that is worth remembering
-
-Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 class Plate(Transform):

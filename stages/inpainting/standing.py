@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import Arrays, Image
+from pipeline.frame import Arrays, Image, Layout
 from stages.box import Box
 from stages.inpainting.background import PROVEN, Background
 from stages.inpainting.change import ChangeTest
@@ -23,18 +22,17 @@ FOLLOW = 0.9  # levels by which the light must have changed until what is hidden
 
 LIGHT = np.dtype([("gain", "<f4", (3,)), ("offset", "<f4", (3,))])
 LIGHTS = np.dtype([("owed", LIGHT), ("given", LIGHT)])
-Kept = Mapping[str, NDArray[Any]]
-Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 @dataclass(slots=True)
 class Comparison:
-    """A frame beside the memory: the memory in the frame's light, where it is open, where it differs, what the camera
-    did."""
+    """A frame beside the memory: the memory in the frame's light, where it is open, where that is proven, where it
+    differs, what the camera did."""
 
     before: dict[str, NDArray[Any]]
     light: Light | None
     free: Image
+    proven: Image
     differs: Image
     cut: bool = False
     drifted: bool = False
@@ -75,7 +73,7 @@ class Standing:
         if light is not None:
             memory["color"] = light.of(before["color"])
         differs = self._background.compare(image, free, memory)
-        found = Comparison(memory, light, free, differs)
+        found = Comparison(memory, light, free, proven, differs)
         found.cut = self._change.happened(free, differs, before["votes"])
         found.drifted = self._drift.happened(image, hidden, before)
         if self._shadows is not None and not found.cut:
@@ -88,7 +86,7 @@ class Standing:
         return found
 
     def learn(
-        self, image: Image, seen: Comparison, before: Arrays, after: Kept, *, forget: bool, settled: bool = False
+        self, image: Image, seen: Comparison, before: Arrays, after: Arrays, *, forget: bool, settled: bool = False
     ) -> None:
         """Leave all of the memory complete for the next frame. `settled`: what seemed a drift was none."""
         self._background.learn(image, seen.free, seen.before, after, forget)
@@ -108,11 +106,11 @@ class Standing:
         _write(kept["owed"], owed)
         _write(kept["given"], given)
 
-    def _follow(self, seen: Comparison, after: Kept, owed: Light, given: Light) -> tuple[Light, Light]:
+    def _follow(self, seen: Comparison, after: Arrays, owed: Light, given: Light) -> tuple[Light, Light]:
         """What is seen follows the light by itself, what is hidden is owed it."""
         if seen.light is not None:
             given = seen.light.after(given)
-        steady = cv2.bitwise_and(seen.free, cv2.compare(seen.before["votes"], PROVEN, cv2.CMP_GE))
+        steady = cv2.bitwise_and(seen.free, seen.proven)
         owed = step_of_light(seen.before["color"], after["color"], steady).after(owed)
         if owed.change > FOLLOW:
             hidden = cv2.bitwise_not(seen.free)
@@ -121,7 +119,7 @@ class Standing:
             owed = Light.same()
         return owed, given
 
-    def give(self, picture: Image, where: Image, after: Kept, pool: Kept) -> None:
+    def give(self, picture: Image, where: Image, after: Arrays, pool: Arrays) -> None:
         """Take over the colours of a picture where nothing better is known. `where` [H, W] is changed."""
         cv2.bitwise_and(where, cv2.compare(after["given"], 0, cv2.CMP_EQ), dst=where)
         cv2.bitwise_and(where, cv2.compare(after["votes"], PROVEN, cv2.CMP_LT), dst=where)
@@ -129,7 +127,7 @@ class Standing:
         cv2.copyTo(light.of(picture), where, pool["gifts"])
         after["given"][where > 0] = 1
 
-    def show(self, hidden: Image, out: Image, known: Image, after: Kept, pool: Kept) -> None:
+    def show(self, hidden: Image, out: Image, known: Image, after: Arrays, pool: Arrays) -> None:
         """Write into `out` [H, W, 3] what is known of the pixels in `hidden`, and set `known` [H, W] there."""
         self._background.known(hidden, after, out=known)
         cv2.copyTo(after["color"], known, out)
@@ -139,7 +137,7 @@ class Standing:
             cv2.copyTo(light.of(pool["gifts"]), given, out)
             cv2.bitwise_or(known, given, dst=known)
 
-    def show_beyond(self, seen: Comparison, mask: Image, out: Image, after: Kept) -> None:
+    def show_beyond(self, seen: Comparison, mask: Image, out: Image, after: Arrays) -> None:
         """Write the plate into `out` where a shadow was found, softly at its edge."""
         if seen.beyond is not None:
             box, where = seen.beyond
@@ -149,15 +147,15 @@ class Standing:
             mixed = box.of(after["color"]) * share + box.of(out) * (1 - share)
             np.copyto(box.of(out), (mixed + 0.5).astype(np.uint8))
 
-    def leave(self, after: Kept) -> None:
+    def leave(self, after: Arrays) -> None:
         """The camera moves: nothing is known here any more, and nothing learned."""
         for name in ("votes", "given", "seen", "beyond", "lights"):
             after[name][:] = 0
 
-    def whole(self, before: Arrays, pool: Kept) -> tuple[Image, Image, Image]:
+    def whole(self, before: Arrays, pool: Arrays) -> tuple[Image, Image, Image]:
         """The memory as one picture: BGR; where it shows nothing of the scene; and what of that was given."""
         unknown = cv2.compare(before["votes"], 0, cv2.CMP_EQ)
-        given = cv2.min(cv2.compare(before["given"], 0, cv2.CMP_GT), cv2.compare(before["votes"], PROVEN, cv2.CMP_LT))
+        given = cv2.compare(before["given"], 0, cv2.CMP_GT)
         picture = before["color"].copy()
         cv2.copyTo(_read(before["lights"].view(LIGHTS)[0]["given"]).of(pool["gifts"]), given, picture)
         return picture, cv2.bitwise_or(unknown, given), given

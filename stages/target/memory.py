@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import Arrays
+from pipeline.frame import Arrays, Layout
 from stages.target.looks import SHAPE, Look
 
 TARGETS, PARTS, OTHERS = 16, 4, 24  # at most: targets, things that make one up (a rider and a bicycle), others
@@ -18,7 +16,6 @@ WAITING, FOLLOWED, LOST = 0, 1, 2
 THING = -1  # in place of a class: something that no detector knows
 
 Floats = NDArray[np.float32]
-Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 def label(target: int, part: int) -> int:
@@ -108,7 +105,7 @@ class State:
         others = [_other(row, look) for row, look in rows if row[0]]
         return cls(goals, others, int(before["frames"][0]))
 
-    def write(self, after: Mapping[str, NDArray[Any]]) -> None:
+    def write(self, after: Arrays) -> None:
         """Leave all arrays of the layout complete."""
         after["frames"][0] = self.frames
         for name in ("goals", "thumbs", "parts", "part_looks", "others", "other_looks"):

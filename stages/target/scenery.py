@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import Arrays, Image
+from pipeline.frame import Arrays, Image, Layout
 from stages.box import tight_box
 from stages.target.camera import Motion
 
@@ -21,7 +18,6 @@ _CORE = np.ones((5, 5), np.uint8)
 ROOM = 9.0  # pixels over which the ground's own motion is smoothed and carried under the target
 
 Floats = NDArray[np.float32]
-Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 class Scenery:
@@ -83,7 +79,7 @@ class Scenery:
         area.of(shining)[(here > 0) & (weighed < 0) & (known > 0)] = 255
         return shining
 
-    def learn(self, picture: Image, hidden: Image, after: Mapping[str, NDArray[Any]], *, fresh: bool) -> None:
+    def learn(self, picture: Image, hidden: Image, after: Arrays, *, fresh: bool) -> None:
         """Leave the next state: what is open to see now, and else what was known. Without `fresh` nothing is learned:
         a target may be anywhere."""
         np.copyto(after["ground"], self._ground)

@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from models.base import ModelError, Patch, Segmenter
 from models.registry import load_promptable, load_segmenter, weights_needed
 from pipeline.errors import SetupError
-from pipeline.frame import OBJECT, Frame, FrameSpec, Image
+from pipeline.frame import OBJECT, Frame, FrameSpec, Image, Layout
 from pipeline.stage import Transform, live
 from stages.segmentation.growth import grow_mask
 from stages.target.candidates import Sight, from_planes, joined, within
@@ -76,7 +76,7 @@ class Target(Transform):
         prompted = weights_needed("prompt", self.promptable) if self.promptable else []
         return weights_needed("segment", self.model, self.weights) + prompted
 
-    def memory(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
+    def memory(self, spec: FrameSpec) -> Layout:
         """Who is followed, and the former picture."""
         return Tracker.layout(Small(spec.height, spec.width))
 

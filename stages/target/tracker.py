@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.frame import Arrays, Image
+from pipeline.frame import Arrays, Image, Layout
 from stages.target import others
 from stages.target.begin import by_class, in_box, start
 from stages.target.camera import STILL, motion_between
@@ -18,7 +16,7 @@ from stages.target.carry import Carrier
 from stages.target.closer import CloseLook, merged
 from stages.target.find import find_again, search_box
 from stages.target.follow import follow, rejoin
-from stages.target.memory import FOLLOWED, LOST, THING, WAITING, Goal, Layout, State, label
+from stages.target.memory import FOLLOWED, LOST, THING, WAITING, Goal, State, label
 from stages.target.scene import SEE_THROUGH, Scene, shift
 from stages.target.scenery import Scenery
 from stages.target.small import Small
@@ -58,7 +56,7 @@ class Tracker:
         sight: Sight,
         seen: list[Candidate],
         before: Arrays,
-        after: Mapping[str, NDArray[Any]],
+        after: Arrays,
         hold: int,
         *,
         looked: bool = True,
@@ -150,7 +148,7 @@ class Tracker:
         if parts:
             start(at, goal, scene, parts)
 
-    def _remember(self, state: State, scene: Scene, seen: list[Candidate], after: Mapping[str, NDArray[Any]]) -> None:
+    def _remember(self, state: State, scene: Scene, seen: list[Candidate], after: Arrays) -> None:
         """Leave the next state complete."""
         labels = np.zeros(self.small.size, np.uint8)
         for (at, number), one in sorted(scene.taken.items(), key=lambda item: item[1].score):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import Arrays, Image, Table
+from pipeline.frame import Arrays, Image, Layout, Table
 from stages.tracking import kalman
 from stages.tracking.stamps import SIDE
 
@@ -30,13 +29,12 @@ TRACK = np.dtype(
 )
 
 Floats = NDArray[np.float64]
-Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 class Crowd:
     """Everybody who is followed. What is asked for by number speaks of rows of the table."""
 
-    def __init__(self, before: Arrays, after: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, before: Arrays, after: Arrays) -> None:
         """Take `before` over into `after`, on which everything else works."""
         np.copyto(after["tracks"], before["tracks"])
         np.copyto(after["ids"], before["ids"])

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from pydantic import PrivateAttr
 
-from pipeline.frame import OBJECT, Frame, FrameSpec, Table
+from pipeline.frame import OBJECT, Frame, FrameSpec, Layout, Table
 from pipeline.stage import Transform, live
 from stages.tracking import shapes, stamps
 from stages.tracking.ahead import Ahead
@@ -43,7 +43,7 @@ class Tracking(Transform):
     _ahead: Ahead = PrivateAttr()
     _rate: float = PrivateAttr(default=30.0)
 
-    def memory(self, spec: FrameSpec) -> dict[str, tuple[tuple[int, ...], str]]:
+    def memory(self, spec: FrameSpec) -> Layout:
         """Everybody who is followed; `small`: the last picture, reduced; `last`: 1 where there was one, its index."""
         return Crowd.memory() | {"small": (Motion(spec.height, spec.width).size, "u1"), "last": ((2,), "i8")}
 
