@@ -4,8 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Some containers forbid bytecode: then each of the thousand processes that tests start compiles everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test long torture check lint types contracts bench clean
+.PHONY: help install demo test suite long torture check lint types contracts screens bench clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,7 +20,7 @@ $(READY): constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torchvision==0.28.0
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,openvino,onnx,tui,bench,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,openvino,onnx,web,tui,bench,dev]'
 	touch $(READY)
 
 demo: $(READY)   ## Remove the people from a real street scene; see out/
@@ -35,8 +38,13 @@ types: $(READY)
 contracts: $(READY)
 	$(BIN)/lint-imports
 
-test: check      ## Everything above, and the tests
-	$(BIN)/pytest
+# Tests mostly wait for processes that start: some more at a time than there are cores.
+JOBS ?= 3
+test: lint contracts  ## Everything above, and the tests, JOBS files at a time
+	@$(MAKE) --no-print-directory --jobs=2 types suite
+
+suite: $(READY)
+	$(BIN)/pytest -n $(JOBS)
 
 long: $(READY)   ## Tests that take half a minute each
 	$(BIN)/pytest -m long
@@ -47,6 +55,9 @@ SEED    ?=
 torture: $(READY)  ## The proof kit in full, and MINUTES of storm; SEED=N repeats one
 	MINUTES=$(MINUTES) SEED=$(SEED) $(BIN)/pytest -m torture -v -s
 
+screens: $(READY)  ## Pictures of the page for docs/page, made anew
+	SCREENS=docs/page $(BIN)/pytest -m long tests/web/test_screens.py
+
 bench: $(READY)  ## Measure speed and quality here; results and the pages in docs/ are made anew
 	$(BIN)/cleanplate bench remove-people --workers segmentation=1..3 --json benchmarks/results/remove-people.json
 	$(BIN)/cleanplate bench benchmarks/known-stage.yaml --input lavfi:testsrc2=size=320x240:rate=30 --workers net=1..4 \
@@ -55,7 +66,12 @@ bench: $(READY)  ## Measure speed and quality here; results and the pages in doc
 	$(BIN)/cleanplate bench memory --json benchmarks/results/memory.json
 	$(BIN)/python -m tests.faults.recovery
 	$(BIN)/python -m benchmarks.lama
+	$(BIN)/python -m benchmarks.raw_tcp
+	$(BIN)/python -m benchmarks.overload
 	$(BIN)/python -m benchmarks.removal
+	$(BIN)/python -m benchmarks.glass
+	$(if $(DATA),$(BIN)/python -m benchmarks.privacy --data $(DATA))
+	$(if $(DATA),$(BIN)/python -m benchmarks.strength $(DATA))
 	$(BIN)/python -m benchmarks.quality $(if $(CLIPS),--clips $(CLIPS))
 	$(BIN)/python -m benchmarks.tables
 

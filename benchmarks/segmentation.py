@@ -20,9 +20,10 @@ import numpy as np
 from benchmarks.results import complete, save
 from pipeline.frame import STANDARD_PLANES, Frame, FrameSpec, Image
 from stages.segmentation import InstanceSegmentation, Segmentation
+from stages.segmentation.stage import Finding
 
 GOAL = 1.15  # stage over network, union mask
-STAGES: dict[str, type[Segmentation]] = {"union mask": Segmentation, "label map": InstanceSegmentation}
+STAGES: dict[str, type[Finding]] = {"union mask": Segmentation, "label map": InstanceSegmentation}
 
 
 def pictures(path: Path, count: int, size: tuple[int, int]) -> Iterator[Image]:
@@ -35,7 +36,7 @@ def pictures(path: Path, count: int, size: tuple[int, int]) -> Iterator[Image]:
                 yield cv2.resize(frame.to_ndarray(format="bgr24"), size, interpolation=cv2.INTER_LINEAR)
 
 
-def pairs(stage: Segmentation, images: Sequence[Image], rounds: int) -> list[tuple[float, float]]:
+def pairs(stage: Finding, images: Sequence[Image], rounds: int) -> list[tuple[float, float]]:
     """Seconds of the bare network and of the stage, for each picture in turn; the first round is not counted."""
     height, width = images[0].shape[:2]
     spec = FrameSpec(width=width, height=height)

@@ -109,13 +109,63 @@ def _recovery(name: str, content: dict[str, Any]) -> Iterator[str]:
     yield f"\nWhat came out meanwhile, of the usual rate, while one worker was missing: {', '.join(shares)}."
 
 
+def _overload(name: str, content: dict[str, Any]) -> Iterator[str]:
+    yield "## Overload: a camera that brings too much\n"
+    yield f"`python -m benchmarks.overload`: {content['rounds']} rounds of light load and overload in turn.\n"
+    rows = [
+        [says, *map(str, (f["rate"], *map(round, f["latency_ms"].values()), f["accepted"], f["output"], f["dropped"]))]
+        for kind, says in (("stand_ins", "a stage that can do 10/s"), ("removal", "removal of people"))
+        for f in (content[kind]["light"], content[kind]["overload"])
+    ]
+    head = ["pipeline", "camera, frames/s", "latency p50 ms", "p95", "p99", "frames in", "out", "dropped"]
+    yield from table(head, rows)
+    ratios = ", ".join(f"{content[kind]['ratio']['p99']:.2f}" for kind in ("stand_ins", "removal"))
+    yield f"\nOf the 99th percentiles, overload by light load: {ratios}; asked was at most {content['most']:g}."
+
+
+def _raw_tcp(name: str, content: dict[str, Any]) -> Iterator[str]:
+    yield "## Raw frames over TCP: what receiving one costs\n"
+    yield f"`python -m benchmarks.raw_tcp`: FFmpeg sends {content['sent']} frames of {content['size']}.\n"
+    rows = [
+        [says, f"{f['recv_us']:.0f}", f"{f['memcpy_us']:.0f}", f"{f['recv_per_memcpy']:.2f}"]
+        for says, f in (("at its rate", content["paced"]), ("as fast as it can", content["flat_out"]))
+    ]
+    yield from table(["sender", "CPU µs a frame", "memcpy µs", "memcpys"], rows)
+    yield f"\n{content['arrived']} arrived; asked was at most {content['goal']['goal']:g} memcpys."
+
+
+def _glass(name: str, content: dict[str, Any]) -> Iterator[str]:
+    yield "## The page: how late is a picture?\n"
+    yield (
+        f"`python -m benchmarks.glass`: a camera of {content['rate']} frames/s films a clock, which is read back from "
+        "the page in Chromium, input and result side by side. Beyond: without what the pipeline itself takes.\n"
+    )
+    rows = [
+        [one["pipeline"], one["size"], one["way"], *(f"{one['late_ms'][key]:.0f}" for key in ("p50", "p99"))]
+        + [f"{one['beyond_ms'][key]:.0f}" for key in ("p50", "p99")]
+        + [f"{one['fps']:.0f}"]
+        for one in content["measured"]
+    ]
+    head = ["pipeline", "frame", "by", "p50 ms", "p99", "beyond, p50 ms", "p99", "frames/s"]
+    yield from table(head, rows)
+    yield f"\nAsked was at most {content['goal_ms']:g} ms beyond the stages' own time."
+
+
 def _machine(content: dict[str, Any]) -> str:
     facts = content["machine"]
     size = f"{facts['cores']} cores, {facts['memory_gib']} GiB"
     return f"*{facts['cpu']}, {size}, Python {facts['python']}; {content['date'][:10]}*"
 
 
-MAKERS = {"pipeline": _pipeline, "transport": _transport, "memory": _memory, "recovery": _recovery}
+MAKERS = {
+    "pipeline": _pipeline,
+    "transport": _transport,
+    "memory": _memory,
+    "recovery": _recovery,
+    "overload": _overload,
+    "raw-tcp": _raw_tcp,
+    "glass": _glass,
+}
 
 
 if __name__ == "__main__":

@@ -66,6 +66,37 @@ class Instances:
             np.maximum(view, patch.mask, out=view)
 
 
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What a detector found, best first: boxes float32 [N, 4] (x0 y0 x1 y1, pixels, within the picture), scores
+    float32 [N], classes int [N], landmarks float32 [N, 5, 2] (x y; NaN where it knows none): of a face the eyes, the
+    nose, the corners of the mouth."""
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    landmarks: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+class Detector(Protocol):
+    """Finds where things are, without their outlines."""
+
+    info: ModelInfo
+    names: tuple[str, ...]
+
+    def detect(self, image: Image, confidence: float) -> Detections:
+        """What scores above `confidence`; `image` is uint8 [H, W, 3] BGR and is not changed. Raises FloatingPointError
+        where the network's answer is not finite."""
+        ...
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Run on pictures of that size until steady; return the slowest later step in seconds."""
+        ...
+
+
 class Segmenter(Protocol):
     """Finds the instances of the wanted classes."""
 

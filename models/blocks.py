@@ -27,8 +27,8 @@ for _name, _value in {
 
 from ultralytics.nn import modules  # noqa: E402
 from ultralytics.nn.modules import C3, SPPF, Concat, Conv, Proto, Segment  # noqa: E402
-from ultralytics.nn.modules.head import Segment26  # noqa: E402
-from ultralytics.nn.tasks import SegmentationModel  # noqa: E402
+from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment26  # noqa: E402
+from ultralytics.nn.tasks import DetectionModel, PoseModel, SegmentationModel  # noqa: E402
 
 cv2.setNumThreads(_threads[0])
 torch.set_num_threads(_threads[1])
@@ -41,6 +41,11 @@ __all__ = [
     "SPPF",
     "Concat",
     "Conv",
+    "Detect",
+    "DetectionModel",
+    "Pose",
+    "Pose26",
+    "PoseModel",
     "Proto",
     "Segment",
     "Segment26",

@@ -14,4 +14,4 @@ def demand_finite(part: Tensor) -> None:
     else:
         finite = torch.isfinite(part.sum(dtype=torch.float32))
     if not bool(finite):
-        raise FloatingPointError("the segmentation network's output is not finite")
+        raise FloatingPointError("the network's output is not finite")

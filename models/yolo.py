@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -20,9 +19,10 @@ from models.engines.torch_engine import TorchEngine
 from models.finite import demand_finite
 from models.letterbox import LEAST, STEP, Letterbox
 from models.masks import cut_patch
-from models.restricted_pickle import Record, read_checkpoint
+from models.restricted_pickle import Checkpoint, Record, read_checkpoint
 from models.suppress import suppress
 from models.ultralytics_seg import Ultralytics
+from models.warming import slowest_step
 from models.yolo_anchored import Anchored
 from models.yolo_dense import Dense
 from models.yolo_device import OnDevice, Wish
@@ -124,14 +124,8 @@ class YoloSegmenter:
             self._canvas = self._fit.canvas()
 
     def warm_up(self, height: int, width: int) -> float:
-        """Run on grey pictures until steady; return the seconds of the slowest step after the first."""
-        image = np.full((height, width, 3), 127, np.uint8)
-        seconds = []
-        for _ in range(3):
-            started = time.perf_counter()
-            self.segment(image)
-            seconds.append(time.perf_counter() - started)
-        return max(seconds[1:])
+        """See `models.base`."""
+        return slowest_step(self.segment, height, width)
 
     @torch.inference_mode()
     def _assemble(self, outputs: Sequence[Tensor]) -> Instances:
@@ -155,16 +149,27 @@ class YoloSegmenter:
 
 def read_family(path: Path) -> Family:
     """The network of a checkpoint, whichever family it is of. Raises ModelError where it is of none."""
-    checkpoint = read_checkpoint(path)
-    root = checkpoint.root if isinstance(checkpoint.root, dict) else {}
-    module = root.get("ema") or root.get("model")
-    if not isinstance(module, Record):
-        raise ModelError(f"{path}: no model in this checkpoint")
+    checkpoint, module = read_module(path)
     if module.kind == "models.yolo.SegmentationModel":
         return Anchored(checkpoint, module)
     if module.kind == "ultralytics.nn.tasks.SegmentationModel":
         return Ultralytics(checkpoint, module)
     raise ModelError(f"{path}: holds a {module.kind}, not a YOLO segmentation model (v5, v7, v8, 11, 26, ...)")
+
+
+def read_module(path: Path) -> tuple[Checkpoint, Record]:
+    """A checkpoint and the network pickled in it, as inert data. Raises ModelError."""
+    checkpoint = read_checkpoint(path)
+    root = checkpoint.root if isinstance(checkpoint.root, dict) else {}
+    module = root.get("ema") or root.get("model")
+    if not isinstance(module, Record):
+        raise ModelError(f"{path}: no model in this checkpoint")
+    return checkpoint, module
+
+
+def segments(path: Path) -> bool:
+    """Whether a checkpoint's network finds masks. Raises ModelError where there is none in it."""
+    return read_module(path)[1].kind.endswith(".SegmentationModel")
 
 
 def class_index(names: Sequence[str], name: str) -> int:

@@ -1,4 +1,4 @@
-"""The YOLOv5 and YOLOv7 segmentation networks, built by their checkpoint's plan; knows neither pictures nor boxes.
+"""The YOLOv5 and YOLOv7 networks, built by their checkpoint's plan; knows neither pictures nor boxes.
 
 The plan is the `yaml` that a checkpoint carries: rows of [from, repeats, kind, arguments], where `from` counts back
 from the row itself or names an earlier one. Names and numbers are those of the published state dicts, which fit.
@@ -7,7 +7,7 @@ from the row itself or names an earlier one. Names and numbers are those of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from textwrap import shorten
 from typing import Any
 
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from models.base import ModelError
-from models.blocks import C3, SPPF, Concat, Conv, Proto
+from models.blocks import C3, SPPF, Concat, Conv
 from models.restricted_pickle import Checkpoint, Record
+from models.yolo_heads import Head, ImplicitDetect, ImplicitHead
 from models.yolo_pickled import follow
 
 
@@ -26,6 +27,17 @@ class Pool(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.m = nn.MaxPool2d(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.m(x)  # type: ignore[no-any-return]
+
+
+class StillPool(nn.Module):
+    """YOLOv7's SP: keeps both sides."""
+
+    def __init__(self, side: int = 3) -> None:
+        super().__init__()
+        self.m = nn.MaxPool2d(side, 1, side // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.m(x)  # type: ignore[no-any-return]
@@ -48,60 +60,33 @@ class PyramidPool(nn.Module):
         return self.cv7(torch.cat((pooled, self.cv2(x)), 1))  # type: ignore[no-any-return]
 
 
-class Implicit(nn.Module):
-    """A learned vector, the same for every picture (Wang et al., You Only Learn One Representation, 2021)."""
+class Rep(nn.Module):
+    """YOLOv7's RepConv: three ways side by side (Ding et al., RepVGG, 2021)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, inputs: int, width: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
-        self.implicit = nn.Parameter(torch.zeros(1, width, 1, 1))
+        self.act = nn.SiLU()
+        if inputs == width and stride == 1:
+            self.rbr_identity = nn.BatchNorm2d(inputs)
+        self.rbr_dense = _normed(inputs, width, kernel, stride)
+        self.rbr_1x1 = _normed(inputs, width, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.implicit
+        summed = self.rbr_dense(x) + self.rbr_1x1(x)
+        if hasattr(self, "rbr_identity"):
+            summed = summed + self.rbr_identity(x)
+        return self.act(summed)  # type: ignore[no-any-return]
 
 
-class Head(nn.Module):
-    """One 1x1 convolution per stride, and the prototype masks from the finest level."""
-
-    anchors: Tensor  # [strides, anchors, 2], width and height in units of the stride
-
-    def __init__(self, widths: Sequence[int], classes: int, anchors: int, masks: int, hidden: int) -> None:
-        super().__init__()
-        self.classes, self.masks = classes, masks
-        self.register_buffer("anchors", torch.zeros(len(widths), anchors, 2))
-        self.m = nn.ModuleList(nn.Conv2d(width, anchors * (5 + classes + masks), 1) for width in widths)
-        self.proto = Proto(widths[0], hidden, masks)
-        self.proto.upsample = nn.Upsample(scale_factor=2, mode="nearest")  # Ultralytics' newer one is learned
-
-    def forward(self, features: list[Tensor]) -> tuple[Tensor, ...]:
-        levels = tuple(conv(feature) for conv, feature in zip(self.m, features, strict=True))
-        return *levels, self.proto(features[0])
-
-
-class ImplicitHead(Head):
-    """YOLOv7's ISegment: adds a vector to each feature. Those of `im` are in the file, but nothing was trained with."""
-
-    def __init__(self, widths: Sequence[int], classes: int, anchors: int, masks: int, hidden: int) -> None:
-        super().__init__(widths, classes, anchors, masks, hidden)
-        self.ia = nn.ModuleList(Implicit(width) for width in widths)
-        self.im = nn.ModuleList(Implicit(anchors * (5 + classes)) for _ in widths)
-
-    def forward(self, features: list[Tensor]) -> tuple[Tensor, ...]:
-        parts = zip(self.m, self.ia, features, strict=True)
-        return *(conv(shift(feature)) for conv, shift, feature in parts), self.proto(features[0])
-
-    def fold(self) -> None:
-        """Put the shift before each convolution into its bias: the same function."""
-        parts: Any = zip(self.m, self.ia, strict=True)
-        for conv, shift in parts:
-            conv.bias += conv.weight[:, :, 0, 0] @ shift.implicit.flatten()
-        self.ia = nn.ModuleList(nn.Identity() for _ in self.m)
+def _normed(inputs: int, width: int, kernel: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, width, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(width))
 
 
 class Graph(nn.Module):
     """Takes float RGB 0..1 [B, 3, H, W], H and W multiples of 32.
 
     Gives the head's output before decoding: per stride logits [B, anchors * (5 + classes + 32), h, w]; then prototype
-    masks [B, 32, H / 4, W / 4].
+    masks [B, 32, H / 4, W / 4]. Without masks neither 32 nor these.
     """
 
     def __init__(self, checkpoint: Checkpoint, pickled: Record) -> None:
@@ -114,7 +99,8 @@ class Graph(nn.Module):
             self.load_state_dict({name: value.float() for name, value in checkpoint.state_dict(pickled).items()})
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
             said = shorten(str(error), 300)
-            raise ModelError(f"{checkpoint.path}: no YOLOv5 or YOLOv7 segmentation network: {said}") from error
+            kind = "detection" if pickled.kind.endswith((".DetectionModel", ".Model")) else "segmentation"
+            raise ModelError(f"{checkpoint.path}: no YOLOv5 or YOLOv7 {kind} network: {said}") from error
         self._wanted = {index for sources in self._sources for index in sources}
         self.eval().requires_grad_(False)
 
@@ -142,7 +128,7 @@ class Graph(nn.Module):
                 block.bn = nn.Identity()
             if isinstance(block, nn.SiLU):
                 block.inplace = True
-            if isinstance(block, ImplicitHead):
+            if isinstance(block, Head):
                 block.fold()
         return self
 
@@ -162,7 +148,7 @@ def build(plan: Any) -> tuple[list[nn.Module], list[list[int]]]:
         layers.append(layer)
         sources.append(read)
     if not isinstance(layers[-1], Head):
-        raise ValueError(f"its last layer is {kind!r}, which finds no masks")
+        raise ValueError(f"its last layer is {kind!r}, which finds nothing")
     return layers, sources
 
 
@@ -175,7 +161,18 @@ def _width(plan: Any, channels: int) -> int:
 
 def _conv(plan: Any, inputs: list[int], repeats: int, arguments: list[Any]) -> Layer:
     width = _width(plan, arguments[0])
-    return Conv(inputs[0], width, *arguments[1:]), width
+    # What may come after kernel, stride, padding and groups is an activation: that is taken from what is pickled.
+    numbers = [None if one == "None" else one for one in arguments[1:5]]
+    return Conv(inputs[0], width, *numbers), width
+
+
+def _rep(plan: Any, inputs: list[int], repeats: int, arguments: list[Any]) -> Layer:
+    width = _width(plan, arguments[0])
+    return Rep(inputs[0], width, *arguments[1:3]), width
+
+
+def _still(plan: Any, inputs: list[int], repeats: int, arguments: list[Any]) -> Layer:
+    return StillPool(*arguments[:1]), inputs[0]
 
 
 def _c3(plan: Any, inputs: list[int], repeats: int, arguments: list[Any]) -> Layer:
@@ -209,7 +206,8 @@ def _head(of: type[Head]) -> Callable[[Any, list[int], int, list[Any]], Layer]:
     def made(plan: Any, inputs: list[int], repeats: int, arguments: list[Any]) -> Layer:
         anchors = plan["anchors"]
         count = anchors if isinstance(anchors, int) else len(anchors[0]) // 2
-        return of(inputs, plan["nc"], count, arguments[2], _width(plan, arguments[3])), 0
+        masks, hidden = (arguments[2], _width(plan, arguments[3])) if len(arguments) > 2 else (0, 0)
+        return of(inputs, plan["nc"], count, masks, hidden), 0
 
     return made
 
@@ -224,4 +222,8 @@ _KINDS: dict[str, Callable[[Any, list[int], int, list[Any]], Layer]] = {
     "Concat": _concat,
     "Segment": _head(Head),
     "ISegment": _head(ImplicitHead),
+    "Detect": _head(Head),
+    "IDetect": _head(ImplicitDetect),
+    "RepConv": _rep,
+    "SP": _still,
 }

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipeline.closed import closing
 from pipeline.environment import variables
 from pipeline.errors import ConfigError
 from pipeline.frame import STANDARD_PLANES
 from pipeline.importer import load_class
 from pipeline.masking import masked
 from pipeline.messages import as_unicode
+from pipeline.outlets import Outlets
 from pipeline.overrides import Overrides
 from pipeline.plan import NAME, BuiltStage, PipelineConfig, Plan, RestartPolicy, StageConfig
 from pipeline.reach import reaching
@@ -32,16 +32,18 @@ def load_config(
     *,
     sets: Sequence[str] = (),
     given: str | None = None,
-    wanted: str | None = None,
+    wanted: str | Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Plan:
     """Read, override and check the pipeline at a path, or of a shipped name.
 
-    `given` is the input for its first stage, `wanted` the output for its last ones. `environment` (`variables()` by
-    default) goes before the file, `sets` before both. Raises ConfigError, in one line."""
+    `given` is the input for its first stage, `wanted` the output for its last ones, or several: see `Outlets`.
+    `environment` (`variables()` by default) goes before the file, `sets` before both. Raises ConfigError, in one
+    line."""
     if isinstance(sets, str):
         raise ConfigError(f"sets = {masked(sets)!r}: a list of these is needed")
     label, raw = read_yaml(where)
+    outlets = Outlets(raw, wanted)
     overrides = Overrides(raw, [key for key in PipelineConfig.model_fields if key != "stages"])
     for name, text in (variables() if environment is None else environment).items():
         overrides.add_variable(name, text)
@@ -53,9 +55,11 @@ def load_config(
         giver = overrides.giver(culprit(error, raw), label)
         raise ConfigError(f"{giver}: {explain(error, PipelineConfig, raw)}") from error
     _check_names(label, config)
-    built = tuple(_build(label, config, at, given, wanted, overrides) for at in range(len(config.stages)))
+    built = tuple(_build(label, config, at, given, outlets, overrides) for at in range(len(config.stages)))
     _check_flow(label, built)
     built = tuple(reaching(label, config.delay, tuple(_with_extras(built))))
+    if config.fail == "closed":
+        built = tuple(closing(label, built))
     source = built[0].stage
     live = isinstance(source, Source) and source.live
     on_full = config.on_full or ("drop_oldest" if live else "block")
@@ -75,13 +79,14 @@ def _check_names(label: str, config: PipelineConfig) -> None:
 
 
 def _build(
-    label: str, config: PipelineConfig, at: int, given: str | None, wanted: str | None, overrides: Overrides
+    label: str, config: PipelineConfig, at: int, given: str | None, outlets: Outlets, overrides: Overrides
 ) -> BuiltStage:
     stage = config.stages[at]
     where = f"{label}: stages.{stage.name}"
     followed = {config.stages[i - 1].name if s.after is None else s.after for i, s in enumerate(config.stages) if i}
     leaf = stage.name not in followed
-    address = given if at == 0 else _target(config, stage, wanted) if leaf else None
+    own = str(stage.options.get("output" if at else "input") or "") or None
+    address = given or own if at == 0 else outlets.of(stage.name, own) if leaf else None
     cls = load_class(stage.uses, where)
     options = dict(stage.options)
     if pick := getattr(cls, "pick", None):
@@ -110,18 +115,6 @@ def _build(
     _check_place(where, made, first=at == 0, leaf=leaf, several=_several(stage))
     uses = f"{cls.__module__}:{cls.__qualname__}"
     return BuiltStage(stage.name, uses, options, made, stage, after, stage.on_error or config.on_error)
-
-
-def _target(config: PipelineConfig, stage: StageConfig, wanted: str | None) -> str | None:
-    """Where a sink puts its result: the last one there where the user wants it, the others where they are told to by
-    the configuration, or beside it: `clean.mp4` and `clean-NAME.mp4`."""
-    if wanted is None or stage is config.stages[-1] or wanted.endswith(":"):
-        return wanted
-    if own := stage.options.get("output"):
-        return str(own)
-    path, is_folder = Path(wanted), wanted.endswith("/") or os.path.isdir(wanted)
-    stem, suffix = (path.name, "/") if is_folder else (path.stem, path.suffix)
-    return f"{path.parent / stem}-{stage.name}{suffix}"
 
 
 def _several(stage: StageConfig) -> str:
@@ -155,6 +148,8 @@ def _check_flow(label: str, stages: Sequence[BuiltStage]) -> None:
                 raise ConfigError(
                     f"{label}: stages.{built.name} reads the plane {plane!r}, which no stage before it writes"
                 )
+        if lack := built.stage.lacks(have):
+            raise ConfigError(f"{label}: stages.{built.name}: {lack}")
         for plane in built.stage.writes:
             if plane in writer:
                 raise ConfigError(f"{label}: stages.{built.name} writes the plane {plane!r}, as {writer[plane]!r} does")

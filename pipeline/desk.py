@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from typing import Any
 
 from pipeline.control import HEARTBEAT, ControlClient
-from pipeline.messages import Heartbeat, Note, Tally, as_unicode
-from pipeline.stage import Context
+from pipeline.messages import Bulletin, Drain, End, Heartbeat, Note, State, Stop, Tally, as_unicode
+from pipeline.stage import Context, News
 
 
 class Desk(Context):
@@ -17,12 +19,35 @@ class Desk(Context):
         self._client = client
         self._spoke = time.monotonic()
         self._told: set[str] = set()
+        self._unread: deque[Any] = deque()
+
+    def receive(self, timeout_s: float) -> Any | None:
+        """The next message, or None after that time. Raises ProtocolError."""
+        return self._unread.popleft() if self._unread else self._client.receive(timeout_s)
 
     def progress(self) -> None:
         now = time.monotonic()
         if now - self._spoke >= HEARTBEAT / 2:
             self._spoke = now
             self._client.send(Heartbeat())
+
+    def read(self, bulletin: Bulletin) -> None:
+        """Take over what it says."""
+        self.news = News(bulletin.latency_ms, bulletin.dropped, bulletin.rejected, bulletin.source)
+
+    def asked_to_leave(self) -> bool:
+        self.progress()
+        while (message := self._client.receive(0)) is not None:
+            self._unread.append(message)
+        return any(isinstance(message, Drain | Stop) for message in self._unread)
+
+    def says(self, state: str) -> None:
+        if state != self.state:
+            self.state = state
+            self._client.send(State(text=as_unicode(state[:100])))
+
+    def end(self) -> None:
+        self._client.send(End())
 
     def note(self, text: str) -> None:
         if text not in self._told:

@@ -57,6 +57,11 @@ def display_name() -> str:
     return os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or ""
 
 
+def x_display() -> str:
+    """The X display of this session: `DISPLAY`; empty where there is none. Wayland's cannot be read from."""
+    return os.environ.get("DISPLAY") or ""
+
+
 def cuda_variables() -> dict[str, str]:
     """What the user has told CUDA: `CUDA_VISIBLE_DEVICES` and the like."""
     return {name: text for name, text in os.environ.items() if name.startswith("CUDA_")}

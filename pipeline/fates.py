@@ -1,6 +1,7 @@
 """Fates: the slots of a run, which frame lies in which, and what became of every accepted frame. Grants nothing.
 
 Every frame ends as exactly one of output, blanked, dropped at a stage, or rejected, and the sums agree at every moment.
+A blanked one came out as a blank, or not at all where no blank is let out; which is counted beside, and so is why.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ class Fates:
         self.accepted = 0
         self.fates: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
+        self.blanks: Counter[str] = Counter()  # of the blanked ones: at which stage, and how
+        self.withheld = 0  # of the blanked ones: came out nowhere, not even as a blank
+        self.missed: Counter[str] = Counter()  # by stage, frames that went out elsewhere and were dropped here
 
     @property
     def idle(self) -> bool:
@@ -40,6 +44,10 @@ class Fates:
         return sum(any(lease.stuck for lease in slot.leases.values()) for slot in self.slots)
 
     # Inside
+
+    def _doubt(self, number: int, stage: int, how: str) -> None:
+        """Remember why this frame goes out blank: for the first reason that there was."""
+        self.slots[number].why = self.slots[number].why or f"{self.posts[stage].rule.name}: {how}"
 
     def _make_blank(self, number: int) -> None:
         """Nobody can vouch for this frame: it goes straight to the sinks, as a blank."""
@@ -77,7 +85,7 @@ class Fates:
         for gone in self.posts[stage].below & slot.todo:
             self.posts[gone].ready.pop(slot.index, None)
             slot.todo.discard(gone)
-        slot.dropped_at = stage
+        slot.dropped_at.append(stage)
         self._settle(number)
 
     def _settle(self, number: int) -> None:
@@ -85,11 +93,14 @@ class Fates:
         slot = self.slots[number]
         if slot.todo or slot.held:
             return
-        if slot.shown:
+        if slot.shown or slot.withheld:
             self.fates["blanked" if slot.blank else "output"] += 1
+            self.blanks.update([slot.why] if slot.blank else ())
+            self.withheld += not slot.shown
+            self.missed.update(self.posts[stage].rule.name for stage in slot.dropped_at)
         else:
             self.fates["dropped"] += 1
-            self.dropped[self.posts[slot.dropped_at].rule.name] += 1
+            self.dropped[self.posts[slot.dropped_at[-1]].rule.name] += 1
         del self.live[slot.index]
         self._retire(number)
 

@@ -2,30 +2,38 @@
 
 A worker that is granted a frame only when it holds none waits for a whole hop; one that is granted frames long before
 gets stale ones, or keeps them from workers that are idle. So the next frame is granted a moment (LEAD_S) before the end
-of the one at hand, which is expected after as long as the stage's last frames usually took.
+of the one at hand, which is expected after as long as the stage's last frames usually took. A stage that takes now a
+short time and now a long one (a network at every second frame, say) cannot be foreseen: what is granted before the end
+of a long one gets old in the worker's hands, where nothing newer can take its place. There a hop is the smaller loss.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Container
 
 LEAD_S = 0.002  # several hops; no frame gets older than that by it, as long as a stage takes what it usually takes
 LATE_S = 0.02  # after its expected end nobody knows any more when a worker will be done: it may hang
 USUAL = 9  # frames
+STEADY = 20  # frames, none of which took longer than is usual by LATE_S
 
 
 class Foresight:
     """Expected ends, by worker. All times are of one clock, in seconds."""
 
     def __init__(self, stages: int) -> None:
-        self._took: list[deque[float]] = [deque(maxlen=USUAL) for _ in range(stages)]
+        self._took: list[deque[float]] = [deque(maxlen=STEADY) for _ in range(stages)]
         self._due: dict[int, float] = {}
 
     def began(self, worker: int, stage: int, now: float) -> None:
-        """It works on a frame from now on. Nothing is expected of a stage that has not done any."""
-        if took := self._took[stage]:
-            self._due[worker] = now + sorted(took)[len(took) // 2] - LEAD_S
+        """It works on a frame from now on. Nothing is expected of a stage that has not done any, or is not steady."""
+        if not (took := self._took[stage]):
+            return
+        last = sorted(itertools.islice(reversed(took), USUAL))
+        usual = last[len(last) // 2]
+        if max(took) <= usual + LATE_S:
+            self._due[worker] = now + usual - LEAD_S
 
     def ended(self, worker: int, stage: int, busy: float) -> None:
         """It has done a frame, in so many seconds."""

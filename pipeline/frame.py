@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Literal
@@ -16,12 +16,22 @@ Image = NDArray[np.uint8]
 Table = NDArray[np.void]
 
 MAX_OBJECTS = 256
+MAX_SPARED = 32
+
+# What `flags` of an object say, bit by bit.
+LOW = 1  # scored below what makes an object; good only for going on with one that is known
+HELD = 2  # nobody found it in this frame: it is where it must be
+KEPT = 4  # it is known but stays in the picture: it is not in the mask
+
+# The upper half of `flags`: 0, or 1 and the place among these of what is to be shown instead of the object.
+EFFECT_SHIFT = 8
+EFFECTS = ("solid", "mosaic", "blur", "silhouette", "remove", "template", "face", "sticker")
 
 OBJECT = np.dtype(
     [
         ("track", "<i4"),  # identity over time, -1 where nothing tracks
         ("cls", "<i2"),
-        ("flags", "<u2"),
+        ("flags", "<u2"),  # LOW, HELD, KEPT; which of EFFECTS from the bit EFFECT_SHIFT on
         ("score", "<f4"),
         ("box", "<f4", (4,)),  # x0 y0 x1 y1, pixels of the frame, x1 and y1 exclusive
         ("landmarks", "<f4", (5, 2)),  # x y, NaN where unknown
@@ -30,7 +40,9 @@ OBJECT = np.dtype(
 OBJECTS = np.dtype(
     [
         ("count", "<u4"),
-        ("skipped", "<u4"),  # 1: nobody looked for objects in this frame
+        ("skipped", "<u4"),  # nobody looked for objects in this frame; the look so many frames before was to do
+        ("choice", "<u4"),  # another number from the frame on for which it was newly said what to find or remove
+        ("spared", "<u2", (MAX_SPARED, 4)),  # x0 y0 x1 y1: there no pixel changes that is not masked; unused ones: 0
         ("rows", OBJECT, (MAX_OBJECTS,)),
     ]
 )
@@ -137,8 +149,10 @@ class Frame:
     index: int = -1
     pts: int = 0
     duration: int = 0
+    life: int = 0  # another number than that of the frame before where the source had lost its input in between
     blank: bool = False  # no stage could vouch for it: its planes hold a blank
     rejected: str = ""  # set by a source that found the picture damaged: why
+    fresh: bool = False  # set by a source that had lost its input since the frame before
     before: Arrays = field(default_factory=dict)
     after: Arrays = field(default_factory=dict)
     pool: Arrays = field(default_factory=dict)
@@ -195,22 +209,50 @@ class Frame:
         """Whether a detector looked at this frame; it may be asked to look at every k-th only."""
         return not self.planes["found"]["skipped"][0]
 
-    def put_objects(self, rows: Table) -> None:
-        """Write what is there; of more than MAX_OBJECTS rows the best scored stay."""
-        self._put("objects", rows, skipped=False)
+    @property
+    def behind(self) -> int:
+        """How many frames ago a detector was to look for this one too; 0: it looked at this one."""
+        return int(self.planes["found"]["skipped"][0])
 
-    def put_found(self, rows: Table, *, skipped: bool = False) -> None:
-        """Write what was found in this frame alone; `skipped`: nobody looked."""
-        self._put("found", rows, skipped=skipped)
+    @property
+    def unseen(self) -> bool:
+        """Nobody has looked at this frame, and the look that was to do for it has never come."""
+        return bool(self.planes["objects"]["skipped"][0])
+
+    @property
+    def choice(self) -> int:
+        """Another number than in the frame before where it was newly said what is to be removed; 0: nobody says."""
+        return int(self.planes["objects"]["choice"][0]) if "objects" in self.planes else 0
+
+    @property
+    def spared(self) -> list[tuple[int, int, int, int]]:
+        """Boxes x0 y0 x1 y1 in which no stage changes a pixel that is not in the mask."""
+        if "objects" not in self.planes:
+            return []
+        boxes = self.planes["objects"]["spared"][0]
+        return [tuple(box) for box in boxes[boxes[:, 2] > 0].tolist()]
+
+    def put_objects(self, rows: Table, *, choice: int = 0, spared: Sequence[tuple[int, int, int, int]] = ()) -> None:
+        """Write what is there; of more than MAX_OBJECTS rows the best scored stay."""
+        self._put("objects", rows, skipped=0, choice=choice)
+        boxes = self.planes["objects"]["spared"][0]
+        boxes[:] = 0
+        if spared:
+            boxes[: len(spared)] = spared
+
+    def put_found(self, rows: Table, *, skipped: int = 0, choice: int = 0) -> None:
+        """Write what was found in this frame alone; `skipped`: nobody looked, the look so many frames ago is to do."""
+        self._put("found", rows, skipped=skipped, choice=choice)
 
     def _rows(self, name: str) -> Table:
         table = self.planes[name][0]
         return table["rows"][: int(table["count"])]  # type: ignore[no-any-return]
 
-    def _put(self, name: str, rows: Table, *, skipped: bool) -> None:
+    def _put(self, name: str, rows: Table, *, skipped: int, choice: int) -> None:
         if len(rows) > MAX_OBJECTS:
             rows = rows[np.argsort(-rows["score"], kind="stable")[:MAX_OBJECTS]]
         table = self.planes[name]
         table["rows"][0, : len(rows)] = rows
         table["count"][0] = len(rows)
         table["skipped"][0] = skipped
+        table["choice"][0] = choice

@@ -22,6 +22,7 @@ from pipeline.config import NAME
 from pipeline.environment import state_dir
 from pipeline.errors import ConfigError
 from pipeline.masking import masked
+from pipeline.outlets import SCHEME
 
 OUTPUTS = "outputs"  # the folder of the locks of what is being written
 LOGS = "logs"  # the folder of what runs said
@@ -121,7 +122,10 @@ def claim(
         raise ConfigError(f"{error.filename}: {error.strerror}; CLEANPLATE_STATE sets the folder") from error
     sweep(root)
     with ExitStack() as held:
-        for output in outputs:
+        files = [output for output in outputs if not _is_address(output)]
+        for output, place in zip(files, places := list(map(os.path.realpath, files)), strict=True):
+            if places.count(place) > 1:
+                raise ConfigError(f"{output}: is given for several outputs of this run; give each a name of its own")
             _claim_output(held, root, output)
         folder = _claim_name(held, root, name or config, exact=name is not None)
         shown = masked(given), ", ".join(map(masked, outputs))
@@ -132,9 +136,12 @@ def claim(
         yield instance, folder
 
 
+def _is_address(output: str) -> bool:
+    """A scheme alone, such as `null:`, is one too: a place of nobody's own."""
+    return "://" in output or SCHEME.fullmatch(output) is not None
+
+
 def _claim_output(held: ExitStack, root: Path, output: str) -> None:
-    if "://" in output:
-        return
     digest = hashlib.sha256(os.path.realpath(output).encode(errors="surrogateescape")).hexdigest()[:24]
     path = private_dir(root / OUTPUTS) / digest
     fd = lock(path)

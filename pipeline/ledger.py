@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from typing import Literal
 
 from pipeline.loans import Loans
-from pipeline.posts import GrantTo, Lease, StageRule, Verdict
+from pipeline.posts import LIVES, GrantTo, Lease, StageRule, Verdict
 
 __all__ = ["GrantTo", "Lease", "Ledger", "StageRule", "Verdict"]
 
@@ -32,6 +32,7 @@ class Ledger(Loans):
         super().__init__(stages, slots, on_full=on_full, limit=limit)
         self.max_tries = max_tries
         self.stale = 0
+        self.life = 0  # of the source's input: it is another one after each time that it was lost
         self._post_of: dict[int, int] = {}
 
     # Workers come and go
@@ -92,9 +93,12 @@ class Ledger(Loans):
     # Frames move
 
     def committed(
-        self, worker: int, slot: int, generation: int, verdict: Verdict, pts: int = 0, duration: int = 0
-    ) -> Lease | None:
-        """A worker ends a lease. What does not match a lease of a living incarnation is dropped and counted: None."""
+        self, worker: int, slot: int, generation: int, verdict: Verdict, pts: int = 0, duration: int = 0,
+        fresh: bool = False,
+    ) -> Lease | None:  # fmt: skip
+        """A worker ends a lease. What does not match a lease of a living incarnation is dropped and counted: None.
+
+        `fresh`: the source had lost its input since the frame before."""
         lease = self._lease(worker, slot, generation)
         if lease is None:
             self.stale += 1
@@ -105,11 +109,10 @@ class Ledger(Loans):
             return lease
         self._end(lease)
         if lease.stage == 0:
-            self._accept(slot, verdict, pts, duration)
+            self._accept(slot, verdict, pts, duration, fresh)
         elif verdict is Verdict.FAILED:
             self._fail(slot, lease.stage)
         else:
-            self.posts[lease.stage].commits += 1
             self._pass_on(slot, lease.stage)
         return lease
 
@@ -206,15 +209,17 @@ class Ledger(Loans):
                 return chosen
             post.cursor += 1
 
-    def _accept(self, number: int, verdict: Verdict, pts: int, duration: int) -> None:
+    def _accept(self, number: int, verdict: Verdict, pts: int, duration: int, fresh: bool) -> None:
         slot = self.slots[number]
         index = self.accepted
         self.accepted += 1
+        self.life = (self.life + fresh) % LIVES
         if verdict is not Verdict.DONE:
             self.fates["rejected"] += 1
             self._release(number)
             return
         slot.index, slot.pts, slot.duration, slot.stamp = index, pts, duration, slot.generation
+        slot.life = self.life
         slot.todo = set(range(1, len(self.posts)))
         self.live[index] = number
         for child in self.posts[0].children:
@@ -225,6 +230,11 @@ class Ledger(Loans):
         slot.todo.discard(stage)
         if post.recalled:
             self._finished(number, stage)
+        if slot.blank and post.rule.withholds:
+            slot.withheld = True
+            self._settle(number)
+            return
+        post.commits += 1
         if not post.children:
             slot.shown = True
         elif not slot.blank:
@@ -236,6 +246,7 @@ class Ledger(Loans):
         slot = self.slots[number]
         if self.posts[stage].children:
             slot.todo.discard(stage)
+            self._doubt(number, stage, "failed")
             self._make_blank(number)
         else:
             self._drop(number, stage)
@@ -257,6 +268,7 @@ class Ledger(Loans):
             self._drop(lease.slot, lease.stage)
         if slot.blank or slot.tries < self.max_tries:
             return False
+        self._doubt(lease.slot, lease.stage, "died")
         self._make_blank(lease.slot)
         return True
 
@@ -273,6 +285,7 @@ class Ledger(Loans):
             return False
         slot.todo.discard(lease.stage)
         was_blank = slot.blank
+        self._doubt(lease.slot, lease.stage, "hung")
         self._make_blank(lease.slot)
         return not was_blank
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
+
+from numpy.typing import NDArray
 
 from pipeline.config import BuiltStage, Plan
 from pipeline.crew import Member
 from pipeline.frame import STANDARD_PLANES, FrameSpec, Plane
 from pipeline.messages import Mapping
 from pipeline.ring import FrameRing, Region, memory_region, plane_region, pool_region
+
+View = tuple[list[NDArray[Any]], list[memoryview]]
+"""The arrays of a plane, slot by slot, and what is stamped behind each."""
 
 _Kind = Literal["read", "written", "recalled", "lasting"]
 _WRITABLE = ("written", "lasting")
@@ -49,6 +54,16 @@ class SharedMemory:
             for fd in fds:
                 os.close(fd)
         return tuple(mappings)
+
+    def view(self, name: str) -> View | None:
+        """A plane for the supervisor's own eyes, to be read only; None where there is no such plane, or not yet."""
+        if self._ring is None or name not in self._ring.regions:
+            return None
+        fd = self._ring.lend(name, writable=False)
+        try:
+            return self._ring.regions[name].arrays_and_margins(fd, writable=False)
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         if self._ring:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from pipeline.blanks import Blank
 from pipeline.errors import ProtocolError
 from pipeline.frame import FrameSpec
 from pipeline.ledger import Verdict
@@ -22,8 +23,8 @@ MAX_BYTES = 65536  # of one message; the sockets refuse more
 
 Count = Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)]  # what any reader of JSON can hold
 
-_GRANT = struct.Struct("<BBHIqqqBI")
-_COMMIT = struct.Struct("<BBHIqqq")
+_GRANT = struct.Struct("<BBHIqqqBIH")
+_COMMIT = struct.Struct("<BBHIqqq?")
 _LOAN = struct.Struct("<HIqqq")
 _GRANT_KIND, _COMMIT_KIND = 1, 2
 _BLANK, _FINISHED = 1, 2
@@ -34,8 +35,8 @@ MOST_LOANS = 65  # beside one frame
 class Grant:
     """Sent by the supervisor: the worker may touch this slot until it commits. A Commit follows, or its death.
 
-    `pts` and `duration` are in the stream's time base; `buffer` is the half of its lasting memory to read,
-    `stamp` what lies behind the planes of this frame (see tripwire.py). `finished` and `later` may be read as long.
+    `pts` and `duration` are in the stream's time base; `buffer` is the half of its lasting memory to read; `stamp`: see
+    tripwire.py; `life`: see Frame. `finished` and `later` may be read as long.
     """
 
     slot: int
@@ -46,27 +47,25 @@ class Grant:
     blank: bool = False
     buffer: int = 0
     stamp: int = 0
+    life: int = 0
     finished: Loan | None = None
     later: tuple[Loan, ...] = ()
 
     def pack(self) -> bytes:
         flags = (_BLANK if self.blank else 0) | (_FINISHED if self.finished else 0)
-        packed = _GRANT.pack(
-            _GRANT_KIND, flags, self.slot, self.generation, self.index, self.pts, self.duration, self.buffer, self.stamp
-        )
+        frame = self.slot, self.generation, self.index, self.pts, self.duration
+        packed = _GRANT.pack(_GRANT_KIND, flags, *frame, self.buffer, self.stamp, self.life)
         if not self.finished and not self.later:
             return packed
         loans = (self.finished, *self.later) if self.finished else self.later
-        return packed + b"".join(
-            _LOAN.pack(loan.slot, loan.stamp, loan.index, loan.pts, loan.duration) for loan in loans
-        )
+        return packed + b"".join(_LOAN.pack(one.slot, one.stamp, one.index, one.pts, one.duration) for one in loans)
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Sent by a worker: it has let go of this slot. Grants of the next stages follow.
 
-    `pts` and `duration` count from a source only; `busy_ns` is the time spent in the stage's own code.
+    `pts`, `duration` and `fresh` count from a source only; `busy_ns` is the time spent in the stage's own code.
     """
 
     slot: int
@@ -75,11 +74,11 @@ class Commit:
     pts: int = 0
     duration: int = 0
     busy_ns: int = 0
+    fresh: bool = False
 
     def pack(self) -> bytes:
-        return _COMMIT.pack(
-            _COMMIT_KIND, self.verdict, self.slot, self.generation, self.pts, self.duration, self.busy_ns
-        )
+        frame = self.slot, self.generation, self.pts, self.duration
+        return _COMMIT.pack(_COMMIT_KIND, self.verdict, *frame, self.busy_ns, self.fresh)
 
 
 class Message(BaseModel):
@@ -115,7 +114,7 @@ class Start(Message):
     """Sent by the supervisor: set up. Ready or Fault follows.
 
     `resume` counts the frames that this stage's earlier incarnations have finished (None: there was none), `pts` is the
-    last one's."""
+    last one's. `blank`: what a sink lets out in the place of a frame that nobody vouches for."""
 
     model_config = ConfigDict(ser_json_inf_nan="constants")  # an option may be .inf
 
@@ -126,6 +125,7 @@ class Start(Message):
     mappings: tuple[Mapping, ...] = ()
     resume: int | None = None
     pts: int = 0
+    blank: Blank = "slate"
 
 
 class Mapped(Message):
@@ -167,6 +167,33 @@ class Tally(Message):
     type: Literal["tally"] = "tally"
     counts: dict[str, Count] = Field(default_factory=dict)
     errors: dict[str, Count] = Field(default_factory=dict)
+
+
+class State(Message):
+    """Sent by a worker: what it is doing, where that is not its usual work. Nothing follows."""
+
+    type: Literal["state"] = "state"
+    text: str = Field(max_length=100)
+
+
+class End(Message):
+    """Sent by a worker: its user has had enough. The source is drained; the run ends as after the last frame."""
+
+    type: Literal["end"] = "end"
+
+
+class Bulletin(Message):
+    """Sent by the supervisor to sinks that want to know how the run is going. Nothing follows.
+
+    `latency_ms`: from in to out, the median of the last frames of this sink; `dropped` (those that only this sink did
+    not get among them), `rejected`: frames so far; `source`: what the source is doing, where that is not its usual
+    work."""
+
+    type: Literal["bulletin"] = "bulletin"
+    latency_ms: float = Field(default=0.0, allow_inf_nan=False)
+    dropped: Count = 0
+    rejected: Count = 0
+    source: str = Field(default="", max_length=100)
 
 
 class Fault(Message):
@@ -218,7 +245,22 @@ class Stop(Message):
 
 _ANY: TypeAdapter[Any] = TypeAdapter(
     Annotated[
-        Hello | Start | Mapped | Ready | Heartbeat | Note | Tally | Fault | Set | Changed | Drain | Done | Stop,
+        Hello
+        | Start
+        | Mapped
+        | Ready
+        | Heartbeat
+        | Note
+        | Tally
+        | State
+        | End
+        | Bulletin
+        | Fault
+        | Set
+        | Changed
+        | Drain
+        | Done
+        | Stop,
         Field(discriminator="type"),
     ]
 )
@@ -236,8 +278,8 @@ def unpack(data: bytes) -> Anything:
     """The message in these bytes. Raises ProtocolError for anything else."""
     try:
         if data[:1] == b"\x02":
-            _, verdict, slot, generation, pts, duration, busy_ns = _COMMIT.unpack(data)
-            return Commit(slot, generation, _VERDICTS[verdict], pts, duration, busy_ns)
+            _, verdict, slot, generation, pts, duration, busy_ns, fresh = _COMMIT.unpack(data)
+            return Commit(slot, generation, _VERDICTS[verdict], pts, duration, busy_ns, fresh)
         if data[:1] == b"\x01":
             return _grant(data)
         message: Message = _ANY.validate_json(data)
@@ -248,11 +290,11 @@ def unpack(data: bytes) -> Anything:
 
 def _grant(data: bytes) -> Grant:
     """Raises struct.error, ValueError."""
-    _, flags, slot, generation, index, pts, duration, buffer, stamp = _GRANT.unpack_from(data)
+    _, flags, slot, generation, index, pts, duration, buffer, stamp, life = _GRANT.unpack_from(data)
     loans = tuple(Loan(*fields) for fields in _LOAN.iter_unpack(data[_GRANT.size :]))
     finished = bool(flags & _FINISHED)
     if not finished <= len(loans) <= MOST_LOANS:
         raise ValueError(f"{len(loans)} loans")
     first = loans[0] if finished else None
     blank = bool(flags & _BLANK)
-    return Grant(slot, generation, index, pts, duration, blank, buffer, stamp, first, loans[finished:])
+    return Grant(slot, generation, index, pts, duration, blank, buffer, stamp, life, first, loans[finished:])

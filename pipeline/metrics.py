@@ -42,8 +42,10 @@ class StageMeter:
     frames: int = 0
     restarts: int = 0
     failures: int = 0
+    state: str = ""  # what it is doing, where that is not its usual work
     busy: Histogram = field(default_factory=Histogram)
     wait: Histogram = field(default_factory=Histogram)
+    latency: Histogram = field(default_factory=Histogram)  # sinks: from in to out
     counts: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
 

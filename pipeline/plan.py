@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from pipeline.blanks import Blank
 from pipeline.posts import StageRule
-from pipeline.stage import Stage
+from pipeline.stage import Sink, Stage
 
 OnError = Literal["blank", "stop"]
 MOST_WORKERS = 64  # of a stage
@@ -82,6 +83,14 @@ class PipelineConfig(_Strict):
     )
     max_tries: int = Field(default=3, ge=1, strict=True, description="deaths over one frame until it goes out blank")
     on_error: OnError = Field(default="blank", description="what becomes of a frame whose stage raised")
+    fail: Literal["open", "closed"] = Field(
+        default="open", description="closed: no sink sees anything but the result, and a frame in doubt goes out blank"
+    )
+    blank: Blank = Field(
+        default="slate",
+        description="what comes out for a frame in doubt: slate: a plain picture, hold_last: the last one that was not,"
+        " of live sources for a few seconds, drop: nothing",
+    )
     gpu: GpuConfig = GpuConfig()
     delay: int = Field(
         default=0, ge=0, le=64, strict=True, description="frames that may be waited for by stages that look ahead"
@@ -157,10 +166,14 @@ class Plan:
         return [
             StageRule(
                 built.name, built.after, built.stage.stateful, self.credits(built), self.ahead(built),
-                built.recalls_from, built.lag, built.later,
+                built.recalls_from, built.lag, built.later, self.withholds(built),
             )
             for built in self.stages
         ]  # fmt: skip
+
+    def withholds(self, stage: BuiltStage) -> bool:
+        """Whether no blank comes out of it."""
+        return self.config.blank == "drop" and isinstance(stage.stage, Sink)
 
     def ahead(self, stage: BuiltStage) -> bool:
         """Whether a worker that is nearly done may be granted its next frame: not a source, whose end depends on its

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 GENERATIONS = 1 << 32
+LIVES = 1 << 16
 
 
 class Verdict(IntEnum):
@@ -24,7 +25,7 @@ class StageRule:
     also one of several workers, or of one credit, may be granted its next frame when it is nearly done.
 
     Only ordered stages see other frames: `later` of those that follow, and with `recalls_from` the frame `lag` before
-    its own as that stage, one below, has left it."""
+    its own as that stage, one below, has left it. `withholds`: a sink out of which no blank comes."""
 
     name: str
     after: str | None = None
@@ -34,6 +35,7 @@ class StageRule:
     recalls_from: str | None = None
     lag: int = 0
     later: int = 0
+    withholds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class GrantTo:
     duration: int
     blank: bool
     stamp: int  # what lies behind the planes of this frame: see tripwire.py
+    life: int = 0
     finished: Loan | None = None
     later: tuple[Loan, ...] = ()
 
@@ -84,9 +87,12 @@ class Slot:
     pts: int = 0
     duration: int = 0
     tries: int = 0
+    life: int = 0  # another number than that of the frame before where the source had lost its input in between
     blank: bool = False
+    why: str = ""  # it is blank: at which stage, and how
     shown: bool = False  # at least one sink has it
-    dropped_at: int = -1
+    withheld: bool = False  # a sink has been told of it that lets no blank out
+    dropped_at: list[int] = field(default_factory=list)  # stages that will not have it
     todo: set[int] = field(default_factory=set)
     leases: dict[int, Lease] = field(default_factory=dict)  # by stage
     finished: frozenset[int] = frozenset()  # stages that have left it as another one recalls it
@@ -107,7 +113,8 @@ class Slot:
         # must not be blamed for that a second time.
         self.leases[stage] = Lease(worker, stage, number, self.generation, alone=self.tries > 0)
         stamp = self.stamp if stage else self.generation
-        return GrantTo(worker, stage, number, self.generation, self.index, self.pts, self.duration, self.blank, stamp)
+        frame = self.index, self.pts, self.duration, self.blank
+        return GrantTo(worker, stage, number, self.generation, *frame, stamp, self.life)
 
 
 @dataclass(slots=True)

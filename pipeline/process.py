@@ -54,6 +54,7 @@ class Process:
             theirs.close()
         self.pid = self._child.pid
         self.kill_sent = False
+        self._code: int | None = None
         try:
             self.pidfd = os.pidfd_open(self.pid)
         except OSError:
@@ -67,7 +68,7 @@ class Process:
     @property
     def dead(self) -> bool:
         """Whether its death is certain; then nothing of it can touch memory any more. Reaps nothing."""
-        return self._child.returncode is not None or (
+        return self._code is not None or (
             os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         )
 
@@ -80,16 +81,17 @@ class Process:
     def bury(self) -> int:
         """After its death: end what it left in its group, reap it, and return its exit code (-N: signal N).
 
-        One that was killed and does not die is left to the kernel after a few seconds, as killed."""
+        One that was killed and does not die is left to the kernel after a few seconds, as killed; should it die after
+        all, the next child to be started reaps it (so does `Popen` with those that nobody waits for)."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             KILL_GROUP(self.pid, signal.SIGKILL)  # a zombie still holds the number: nobody else can have it
         try:
-            code = self._child.wait(LONGEST_DEATH if self.kill_sent else None)
+            self._code = self._child.wait(LONGEST_DEATH if self.kill_sent else None)
         except subprocess.TimeoutExpired:
-            code = self._child.returncode = -signal.SIGKILL
+            self._code = -signal.SIGKILL
         os.close(self.pidfd)
         self.lifeline.close()
-        return code
+        return self._code
 
 
 class Watched:

@@ -51,7 +51,7 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
     """The whole report. Times are milliseconds unless named otherwise."""
     meter, ledger = supervisor.books.meter, supervisor.ledger
     frames = fates(supervisor)
-    out = frames["output"] + frames["blanked"]
+    out = frames["output"] + frames["blanked"] - ledger.withheld
     spec = supervisor.staffing.spec
     return {
         "pipeline": supervisor.plan.config.name,
@@ -59,12 +59,13 @@ def build(supervisor: Supervisor, cpu_seconds: float) -> dict[str, Any]:
         "result": outcome(supervisor)[1],
         "error": supervisor.failure[1] if supervisor.failure else None,
         "frames": frames,
+        "blanks": {"as": supervisor.plan.config.blank, "withheld": ledger.withheld, "why": dict(ledger.blanks)},
         "ledger_balanced": ledger.balanced,
         "seconds": round(meter.seconds, 3),
         "fps": round(out / meter.seconds, 3) if meter.seconds else 0.0,
         "latency_ms": meter.latency.summary_ms(),
         "stages": {
-            name: _stage(supervisor, name, wanted)
+            name: _stage(supervisor, name, wanted) | _sink(supervisor, name)
             for name, wanted in zip(supervisor.books.names, supervisor.crew.wanted, strict=True)
         },
         "runtime": {
@@ -97,11 +98,18 @@ def _stage(supervisor: Supervisor, name: str, workers: int) -> dict[str, Any]:
         "restarts": meter.restarts,
         "frames": meter.frames,
         "failures": meter.failures,
+        "missed": supervisor.ledger.missed[name],
         "busy_ms": meter.busy.summary_ms(),
         "wait_ms": meter.wait.summary_ms(),
         "counts": dict(meter.counts),
         "errors": dict(meter.errors),
     }
+
+
+def _sink(supervisor: Supervisor, name: str) -> dict[str, Any]:
+    """What is known of a sink besides."""
+    books = supervisor.books
+    return {"latency_ms": books.meter.stages[name].latency.summary_ms()} if name in books.facts else {}
 
 
 def machine() -> dict[str, Any]:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from pipeline.instances import Instance, claim
 from pipeline.logfile import new_log
 from pipeline.masking import secrets_of
 from pipeline.mps import Mps
+from pipeline.proof import Proof
 from pipeline.report import build, outcome, write_atomically
 from pipeline.runlog import RunLog
 from pipeline.supervisor import Supervisor
@@ -41,10 +42,12 @@ def run_plan(
     name: str | None = None,
     limit: int | None = None,
     report: Path | None = None,
+    proof: Proof | None = None,
     told: Callable[[str], None] = lambda _: None,
     tick: Callable[[Supervisor], None] = lambda _: None,
 ) -> Result:
-    """Run a plan to its end, from the main thread. `tick` is called at every turn of the loop.
+    """Run a plan to its end, from the main thread. `tick` is called at every turn of the loop. `proof`, of this very
+    plan, is written whatever the end.
 
     Raises ConfigError where the name or the output is in use, before anything starts."""
     if threading.current_thread() is not threading.main_thread():
@@ -57,16 +60,20 @@ def run_plan(
     with (
         claim(plan.config.name, given, outputs, name, started) as (instance, folder),
         _open_log(plan, instance, f"{now:%Y%m%d-%H%M%S}", told) as log,
+        ExitStack() as hashing,
     ):
         before = time.process_time()
         with closing(Mps(folder / "mps")) as mps:
             supervisor = Supervisor(plan, folder, log, limit=limit, facts=asdict(instance))
+            if proof is not None:
+                proof.attach(supervisor)
+                hashing.enter_context(proof.heeding(*_endings()))  # from the end of the loop on
             try:
                 with supervisor.wait.heeding(*_endings()):
                     _loop(supervisor, tick, mps, log)
             finally:
                 supervisor.close()
-        return _conclude(supervisor, time.process_time() - before, report, log)
+        return _conclude(supervisor, time.process_time() - before, report, proof, log)
 
 
 def _endings() -> list[signal.Signals]:
@@ -111,7 +118,9 @@ def _open_log(plan: Plan, instance: Instance, stamp: str, told: Callable[[str], 
     return log
 
 
-def _conclude(supervisor: Supervisor, cpu_seconds: float, path: Path | None, log: RunLog) -> Result:
+def _conclude(
+    supervisor: Supervisor, cpu_seconds: float, path: Path | None, proof: Proof | None, log: RunLog
+) -> Result:
     content = build(supervisor, cpu_seconds)
     code, word = outcome(supervisor)
     error = supervisor.failure[1] if supervisor.failure else None
@@ -121,4 +130,8 @@ def _conclude(supervisor: Supervisor, cpu_seconds: float, path: Path | None, log
             write_atomically(path, content)
         except OSError as fault:
             raise CleanplateError(f"the report {path} cannot be written: {fault.strerror}") from fault
+    if proof is not None:
+        log.note(f"the manifest {proof.path} ends in {proof.conclude(content, code)}; keep this elsewhere")
+        if proof.hurried:
+            return Result(128 + proof.hurried, content, f"interrupted: not all is hashed in {proof.path}")
     return Result(code, content, error)

@@ -46,7 +46,7 @@ class SlotViews:
         """The frame of this grant. A blank one shows a blank, never what lies in the slot."""
         frame = Frame(self._blank) if grant.blank or not self._frames else self._frames[grant.slot]
         frame.index, frame.pts, frame.duration = grant.index, grant.pts, grant.duration
-        frame.blank, frame.rejected = grant.blank, ""
+        frame.blank, frame.life, frame.rejected, frame.fresh = grant.blank, grant.life, "", False
         frame.before, frame.after = self._before[grant.buffer], self._after[grant.buffer]
         frame.pool = self._pool
         frame.finished = _lent(self._finished, grant.finished) if grant.finished else None

@@ -48,10 +48,11 @@ class Staffing:
         start = Start(
             uses=built.uses,
             options=self._changes.options[member.stage],
-            spec=self.spec if member.stage else None,
+            spec=self.spec,
             mappings=self.memory.lend(member) if member.stage else (),
             resume=done if self._books.stage(member.stage).restarts else None,
             pts=self._traffic.last_pts,
+            blank=self._plan.config.blank,
         )
         member.revision = self._changes.revisions[member.stage]
         self._traffic.send(member, start)

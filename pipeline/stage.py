@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
@@ -18,6 +19,17 @@ def live(default: Any, **facts: Any) -> Any:
     return Field(default=default, json_schema_extra={"x-live": True}, **facts)
 
 
+@dataclass(frozen=True)
+class News:
+    """How the run is going: the latency of the last frames from in to out (median), frames dropped and rejected so
+    far, and what the source is doing, where that is not its usual work."""
+
+    latency_ms: float = 0.0
+    dropped: int = 0
+    rejected: int = 0
+    source: str = ""
+
+
 class Context:
     """A stage's line to the runtime. This one only remembers: it serves notebooks and tests."""
 
@@ -27,9 +39,25 @@ class Context:
         self.counts: Counter[str] = Counter()
         self.models: list[dict[str, str]] = []
         self.slowest_step = 0.0
+        self.state = ""
+        self.news = News()
+        self.leaving = False
 
     def progress(self) -> None:
         """Say that long work goes on; a worker that says nothing within its deadline is taken for hung."""
+
+    def says(self, state: str) -> None:
+        """What it is doing at the moment, in a word or two, where that is not its usual work: `reconnecting`; empty
+        where it is."""
+        self.state = state
+
+    def asked_to_leave(self) -> bool:
+        """Whether a source that waits for its input should wait no longer and return."""
+        return self.leaving
+
+    def end(self) -> None:
+        """The user has had enough, as who closes a window: no more frames come in, and the run ends well."""
+        self.leaving = True
 
     def note(self, text: str) -> None:
         """Tell the user something once: one line on stderr, and in the run report."""
@@ -78,12 +106,18 @@ class Stage(BaseModel):
     heavy: ClassVar[bool] = False  # holds a model: gets the cores, and time to load
     deadline: ClassVar[float] = 2.0  # seconds without progress after which it is taken for hung
     setup_deadline: ClassVar[float] = 60.0
+    pulse: ClassVar[float | None] = None  # seconds after which it is told that no frame came: see `idle()`
 
     _context: Context = PrivateAttr(default_factory=Context)
 
     @property
     def context(self) -> Context:
         return self._context
+
+    def lacks(self, planes: Collection[str]) -> str:
+        """What its options need that is not among the planes which the stages before it write, and what to add, as
+        the end of a line; empty where nothing is wanting."""
+        return ""
 
     def memory(self, spec: FrameSpec) -> Layout:
         """Arrays (name: shape, dtype) that outlive a crash of the worker; zero at first. Stateful stages only."""
@@ -112,6 +146,9 @@ class Stage(BaseModel):
         spec = FrameSpec(width=16, height=16)
         return (*self.memory(spec), *self.pool(spec))
 
+    def idle(self) -> None:
+        """Told every `pulse` seconds while no frame comes."""
+
     def close(self) -> None:
         """Let go of what `setup()` took."""
 
@@ -125,6 +162,12 @@ class Source(Stage):
     live: ClassVar[bool] = False  # a live source is never made to wait: frames drop instead
 
     _frame: Frame = PrivateAttr()
+    _known: FrameSpec | None = PrivateAttr(default=None)
+
+    @property
+    def known(self) -> FrameSpec | None:
+        """What an earlier incarnation said that it brings, which this one must bring as well; None for the first."""
+        return self._known
 
     @property
     def frame(self) -> Frame:
@@ -156,10 +199,13 @@ class Transform(Stage):
 
 
 class Sink(Stage):
-    """Takes frames out, in order. A restarted sink gets `resume()` before `setup()`."""
+    """Takes frames out, in order. A restarted sink gets `resume()` before `setup()`.
+
+    One that `wants_news` finds them in `context.news`, renewed a few times a second."""
 
     reads: ClassVar[tuple[str, ...]] = ("clean",)
     stateful: ClassVar[bool] = True
+    wants_news: ClassVar[bool] = False
 
     def setup(self, spec: FrameSpec) -> None:
         """Open the output. Raises SetupError."""
@@ -172,6 +218,10 @@ class Sink(Stage):
     def write(self, frame: Frame) -> None:
         """Take one frame; when this returns it must survive the death of the process."""
         raise NotImplementedError
+
+    def skip(self, frame: Frame) -> None:
+        """Told of a frame that does not come out: nobody vouches for it, and `blank: drop` shows nothing in its place.
+        It has a time and a length, and counts as no frame in `resume()`."""
 
     def finish(self) -> dict[str, Any]:
         """Complete the output after the last frame; may be called again after a crash. Facts for the report."""

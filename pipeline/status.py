@@ -61,8 +61,10 @@ def _stage(at: int, plan: Plan, ledger: Ledger, crew: Crew, books: Books, steeri
         "wait_s": round(meter.wait.seconds, 6),
         "restarts": meter.restarts,
         "failures": meter.failures,
+        "state": meter.state,
         "counts": dict(meter.counts),
         "dropped": ledger.dropped[built.name],
+        "missed": ledger.missed[built.name],
         "workers": [_worker(member, ledger) for member in sorted(crew.of(at), key=lambda m: (m.number, m.incarnation))],
     }
 

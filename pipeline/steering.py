@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.admin import AdminServer
 from pipeline.autoscale import Autoscaler
 from pipeline.books import Books
+from pipeline.bulletins import Bulletins
 from pipeline.changes import Changes
 from pipeline.config import Plan
 from pipeline.crew import Crew
@@ -39,6 +40,7 @@ class Steering:
         self._traffic = traffic
         self._books = books
         self._admin = admin
+        self._bulletins = Bulletins(plan, ledger, crew, traffic, books)
         self._scalers = {
             at: Autoscaler(built.config.autoscale) for at, built in enumerate(plan.stages) if built.config.autoscale
         }
@@ -46,6 +48,7 @@ class Steering:
     def turn(self, now: float, *, ending: bool, status: Callable[[], dict[str, Any]]) -> None:
         """Do what was asked since the last turn. While the run is `ending` it only tells how it is."""
         self.changes.advance()
+        self._bulletins.turn(now)
         for who, request in self._admin.receive():
             if isinstance(request, str):
                 self._admin.answer(who, Answer(refused=request))

@@ -18,17 +18,18 @@ from pipeline.config import Plan
 from pipeline.control import ControlServer
 from pipeline.crew import Crew, Member
 from pipeline.errors import CleanplateError, ProtocolError
-from pipeline.ledger import Ledger
 from pipeline.messages import (
     Anything,
     Changed,
     Commit,
     Done,
+    End,
     Fault,
     Heartbeat,
     Hello,
     Note,
     Ready,
+    State,
     Stop,
     Tally,
     unpack,
@@ -40,6 +41,7 @@ from pipeline.steering import Steering
 from pipeline.traffic import Traffic
 from pipeline.waiting import PatientClock, Wait
 from pipeline.watch import Watch
+from pipeline.witness import Witness
 
 POLL_S = 0.1
 MOST_MESSAGES = 1000  # in one turn; deaths and signals must not wait for an inbox that never empties
@@ -65,7 +67,7 @@ class Supervisor:
         self.plan = plan
         self._facts = dict(facts or {})
         self._began, self._began_cpu = time.monotonic(), time.process_time()
-        self.ledger = Ledger(plan.rules, plan.slots, on_full=plan.on_full, max_tries=plan.config.max_tries, limit=limit)
+        self.ledger = Witness.of(plan, limit)
         self.books = Books(plan, log)
         self.phase = Phase.STARTING
         self.failure: tuple[int, str] | None = None
@@ -194,10 +196,11 @@ class Supervisor:
                 self.staffing.welcome(member)
             case Ready():
                 self._staffed(member, message)
-            case Note():
-                self.books.say(message.text)
-            case Tally():
-                self.books.tallied(member.stage, message)
+            case Note() | Tally() | State():
+                self.books.told(member.stage, message)
+            case End():
+                self.ledger.close_intake()
+                self._drain(0)
             case Fault():
                 self._blame(member, message)
             case Changed():
@@ -213,7 +216,7 @@ class Supervisor:
         except CleanplateError as error:
             self.fail(error.exit_code, str(error))
             return
-        leaving = member.stage == 0 and self.interrupted
+        leaving = member.stage == 0 and not self.ledger.intake_open
         if leaving or (self.phase is Phase.FINISHING and member.stage in self.sinks):
             self._traffic.drain(member, self._clock.now)
 
@@ -221,7 +224,7 @@ class Supervisor:
         member.last_fault = self.books.heard(member.stage, member.number, fault)
         if fault.when != "frame" or self.phase is Phase.ENDED:
             return
-        self.books.fault(member.stage, fault)
+        self.books.fault(member.stage, fault, self.ledger.held(member.incarnation))
         built, meter = self.plan.stages[member.stage], self.books.stage(member.stage)
         if built.on_error == "stop" or (meter.failures >= HOPELESS and meter.frames < meter.failures):
             self.fail(4, f"{built.name}: {fault.error}")

@@ -26,16 +26,15 @@ class Traffic:
 
     def committed(self, member: Member, commit: Commit) -> None:
         """A worker has let go of a slot; what does not match its lease is counted by the ledger and does nothing."""
-        lease = self.ledger.committed(
-            member.incarnation, commit.slot, commit.generation, commit.verdict, commit.pts, commit.duration
-        )
+        frame = commit.slot, commit.generation, commit.verdict, commit.pts, commit.duration, commit.fresh
+        lease = self.ledger.committed(member.incarnation, *frame)
         if lease is None or commit.verdict is Verdict.RETURNED:
             return
         now = time.monotonic()
         self._books.committed(lease, commit, member.granted_at, now)
         self._foresight.ended(member.incarnation, member.stage, commit.busy_ns / 1e9)
-        if self.ledger.held(member.incarnation):
-            self._foresight.began(member.incarnation, member.stage, now)
+        if ahead := self.ledger.held(member.incarnation):
+            self._began(member, ahead[0].slot, now)
         member.commits += 1
         member.granted_at = 0.0
         member.retrying = False
@@ -49,15 +48,18 @@ class Traffic:
         for given in self.ledger.grants(self._foresight.nearly_done(time.monotonic())):
             member = self._crew.members[given.worker]
             now = time.monotonic()
-            self._books.granted(given, now)
             if self.ledger.held(given.worker)[0].slot == given.slot:  # it had nothing: it begins with this one now
                 member.granted_at, member.heard = now, patient_now
                 member.retrying = self.ledger.slots[given.slot].tries > 0
-                self._foresight.began(given.worker, given.stage, now)
+                self._began(member, given.slot, now)
             buffer = self._flips[given.stage]
             frame = given.index, given.pts, given.duration, given.blank
             beside = given.finished, given.later
-            self.send(member, Grant(given.slot, given.generation, *frame, buffer, given.stamp, *beside))
+            self.send(member, Grant(given.slot, given.generation, *frame, buffer, given.stamp, given.life, *beside))
+
+    def _began(self, member: Member, slot: int, now: float) -> None:
+        self._books.began(member.stage, slot, now)
+        self._foresight.began(member.incarnation, member.stage, now)
 
     def patience(self, longest: float) -> float:
         """Seconds until something can be granted without any message; `longest` at most."""

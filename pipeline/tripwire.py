@@ -54,6 +54,11 @@ class Tripwire:
             _STAMP.pack_into(margins[grant.slot], 0, _MAGIC, grant.slot, grant.stamp, 0)
 
 
+def is_of(margin: memoryview, slot: int, stamp: int) -> bool:
+    """Whether a plane is whole and that of the frame which the source brought with this stamp."""
+    return _STAMP.unpack_from(margin)[:3] == (_MAGIC, slot, stamp)
+
+
 def _check(planes: Sequence[tuple[str, Sequence[memoryview]]], frame: Grant | Loan) -> None:
     for name, margins in planes:
         magic, slot, stamp, _ = _STAMP.unpack_from(margins[frame.slot])

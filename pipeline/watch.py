@@ -67,6 +67,9 @@ class Watch:
         """Its death is certain: give back what it held, and start another where one is `needed`."""
         built, state = self._plan.stages[member.stage], member.state
         code = self.forget(member)
+        cause = "silent, killed" if member.killed else f"signal {-code}" if code < 0 else f"code {code}"
+        for lease in self._ledger.held(member.incarnation)[:1]:
+            self._books.blame(lease.slot, f"{self.name(member)}: {cause}")
         for slot in self._ledger.died(member.incarnation):
             self._books.ready_again(slot, time.monotonic())
         if not needed or state in OVER:
@@ -80,7 +83,6 @@ class Watch:
             why = member.last_fault or f"ended with code {code}"
             self._fail(3 if never_worked else 4, f"{built.name}: {why}")
             return
-        cause = "silent, killed" if member.killed else f"signal {-code}" if code < 0 else f"code {code}"
         self._books.died(self.name(member), cause)
         self._replace(member, now, cause)
 
@@ -121,6 +123,8 @@ class Watch:
         """Killed, and it does not die: nobody else may touch what it holds, and no frame waits for it."""
         built, state = self._plan.stages[member.stage], member.state
         member.state = "undead"
+        for lease in self._ledger.held(member.incarnation):
+            self._books.blame(lease.slot, f"{self.name(member)}: was killed and does not end")
         for slot in self._ledger.quarantine(member.incarnation):
             self._books.ready_again(slot, time.monotonic())
         what = f"{self.name(member)}: process {member.process.pid} was killed and does not end"

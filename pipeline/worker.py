@@ -12,22 +12,23 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from pipeline.blanks import Blanks
 from pipeline.control import HEARTBEAT, ControlClient
 from pipeline.desk import Desk
-from pipeline.errors import CleanplateError
+from pipeline.errors import CleanplateError, SetupError
 from pipeline.faults import fault_point
 from pipeline.frame import Frame
 from pipeline.importer import load_class
 from pipeline.ledger import Verdict
 from pipeline.lifeline import Lifeline, die_with_parent
 from pipeline.messages import (
+    Bulletin,
     Changed,
     Commit,
     Done,
     Drain,
     Fault,
     Grant,
-    Heartbeat,
     Hello,
     Mapped,
     Mapping,
@@ -60,16 +61,19 @@ class Worker:
         self._stage: Stage = Stage()
         self._options: dict[str, Any] = {}
         self._views: SlotViews | None = None
+        self._blanks = Blanks()
         self._granted: deque[Grant] = deque()
         self._frames: Iterator[None] | None = None
         self._draining = False
+        self._idle_at = 0.0
+        self._anew = False  # a live source that died has missed what came meanwhile
         self.phase: Literal["setup", "frame", "finish"] = "setup"
 
     def run(self) -> None:
         """Until Stop, or the supervisor's end."""
         self._client.send(Hello(pid=os.getpid()))
         while True:
-            message = self._client.receive(0 if self._granted else HEARTBEAT)
+            message = self._desk.receive(0 if self._granted else self._stage.pulse or HEARTBEAT)
             if isinstance(message, Stop):
                 self.phase = "finish"
                 break
@@ -85,8 +89,11 @@ class Worker:
     def _wait(self) -> None:
         if self._lifeline.is_cut():
             os._exit(ORPHANED)
+        if self._stage.pulse and self.phase == "frame" and time.monotonic() >= self._idle_at:
+            self._idle_at = time.monotonic() + self._stage.pulse
+            self._stage.idle()
         self._desk.tell()
-        self._client.send(Heartbeat())
+        self._desk.progress()
 
     def _take(self, message: Any) -> None:
         match message:
@@ -98,6 +105,9 @@ class Worker:
                 self._views = self._map(message.mappings)
             case Set():
                 self._change(message)
+            case Bulletin():
+                self._desk.read(message)
+                self._wait()  # they come more often than some pulses
             case Drain():
                 self._drain()
 
@@ -115,9 +125,11 @@ class Worker:
         spec = start.spec
         match self._stage:
             case Source():
+                self._stage._known = spec
                 spec = self._stage.open()
                 if start.resume is not None:
                     self._stage.resume(start.resume, start.pts)
+                    self._anew = spec.live
                 self._frames = self._stage.frames()
             case Transform() if spec is not None:
                 self._stage.setup(spec)
@@ -125,6 +137,7 @@ class Worker:
                 if start.resume is not None:
                     self._stage.resume(start.resume)
                 self._stage.setup(spec)
+                self._blanks = Blanks(start.blank, live=spec.live)
         self.phase = "frame"
         self._client.send(
             Ready(
@@ -163,7 +176,8 @@ class Worker:
         busy = time.perf_counter_ns() - begun
         fault_point(self._name, "before_commit", grant.index)
         self._desk.tell()  # before the commit: what was counted over a frame is known when the frame is
-        self._client.send(Commit(grant.slot, grant.generation, verdict, frame.pts, frame.duration, busy))
+        self._client.send(Commit(grant.slot, grant.generation, verdict, frame.pts, frame.duration, busy, frame.fresh))
+        self._idle_at = time.monotonic() + (self._stage.pulse or 0.0)
         fault_point(self._name, "committed", grant.index)
         if verdict is Verdict.RETURNED:
             self._drain()
@@ -189,7 +203,7 @@ class Worker:
             case Transform():
                 return self._transform(self._stage, frame)
             case Sink():
-                self._stage.write(frame)
+                self._blanks.pass_on(self._stage, frame)
                 return Verdict.DONE
             case Source():
                 return self._fetch(self._stage, frame)
@@ -212,10 +226,14 @@ class Worker:
     def _fetch(self, source: Source, frame: Frame) -> Verdict:
         assert self._frames is not None
         source._frame = frame
+        frame.fresh, self._anew = self._anew, False
         try:
             next(self._frames)
         except StopIteration:
             return Verdict.RETURNED
+        except SetupError:
+            self.phase = "setup"  # found out late, as by who waited for a first picture: another start is of no use
+            raise
         if frame.rejected:
             self._desk.count(f"rejected: {frame.rejected}")
             return Verdict.REJECTED

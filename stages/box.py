@@ -29,9 +29,14 @@ class Box:
         left, top = max(0, self.x0 - pixels), max(0, self.y0 - pixels)
         return Box(left, top, min(width, self.x1 + pixels), min(height, self.y1 + pixels))
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
     def of(self, picture: Image) -> Image:
         """The part of [H, W, ...] that the box covers, as a view."""
-        return picture[self.y0 : self.y1, self.x0 : self.x1]
+        return picture[self.slices]
 
 
 def tight_box(mask: Image) -> Box | None:

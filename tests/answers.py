@@ -24,7 +24,8 @@ def stage(name: str, frames: int, workers: int = 1, **other: Any) -> dict[str, A
         "uses": f"stages:{name}", "source": name == "ingest", "sink": name == "output", "scalable": scalable,
         "live": {}, "autoscale": None, "wanted": workers, "queue": 0, "frames": frames,
         "busy_ms": quantiles(busy), "busy_s": frames * busy / 1000, "wait_ms": quantiles(busy / 4),
-        "wait_s": frames * busy / 4000, "restarts": 0, "failures": 0, "counts": {}, "dropped": 0,
+        "wait_s": frames * busy / 4000, "restarts": 0, "failures": 0, "state": "", "counts": {},
+        "dropped": 0, "missed": 0,
         "workers": [
             {"number": at, "pid": first + at, "state": "ready", "frames": frames // workers, "holds": 1}
             for at in range(workers)

@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.api import RunFailed, process_video
+from pipeline.api import RunFailed, SetupFailed, process_video
 from pipeline.errors import ConfigError
 from pipeline.supervisor import Supervisor
 from tests.clips import decode, make_clip
@@ -22,6 +23,13 @@ from tests.runs import ROOT, toy
 from tests.waiting import wait_until
 
 QUICK = ["segmentation.size=64", "segmentation.engine=torch", "inpainting.model=telea"]
+
+
+def endless(folder: Path) -> dict[str, Any]:
+    """A run that does not end before it is asked to."""
+    config = toy(folder, {"name": "invert", "uses": "tests.toys:Invert", "with": {"sleep": 0.05}})
+    config["stages"][0]["with"]["count"] = 10_000
+    return config
 
 
 @pytest.mark.real
@@ -48,9 +56,47 @@ def test_a_misspelt_key_is_known_before_anything_starts(tmp_path: Path) -> None:
         process_video("in.mp4", tmp_path / "out.mp4", sets=["segmentation.clases=[dog]"])
 
 
-def test_a_run_in_another_thread_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    with ThreadPoolExecutor() as pool, pytest.raises(ConfigError, match="main thread"):
-        pool.submit(process_video, "in.mp4", tmp_path / "out.mp4").result()
+@pytest.mark.real
+def test_a_video_in_one_line_works_in_any_thread_and_calls_back_in_the_same(tmp_path: Path) -> None:
+    clip, out = make_clip(tmp_path / "in.mp4", 12), tmp_path / "out.mp4"
+    counts: list[int] = []
+    threads: set[int] = set()
+
+    def on_frame(done: int) -> None:
+        counts.append(done)
+        threads.add(threading.get_ident())
+
+    def work() -> tuple[int, dict[str, Any]]:
+        done = process_video(clip, out, sets=QUICK, frames=10, report=tmp_path / "r.json", on_frame=on_frame)
+        return threading.get_ident(), done
+
+    with ThreadPoolExecutor() as pool:
+        mine, report = pool.submit(work).result()
+    assert report == json.loads((tmp_path / "r.json").read_text())
+    assert report["frames"]["output"] == len(decode(out)) == counts[-1] == 10
+    assert counts == sorted(set(counts))
+    assert threads == {mine}
+
+
+@pytest.mark.real
+def test_what_goes_wrong_in_another_thread_is_the_same_exception(tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool, pytest.raises(SetupFailed, match=r"nothing\.mp4") as caught:
+        pool.submit(process_video, tmp_path / "nothing.mp4", tmp_path / "out.mp4", sets=QUICK).result()
+    assert caught.value.code == 3
+    assert caught.value.report["result"] == "failed"
+
+
+@pytest.mark.real
+def test_what_a_callback_raises_in_another_thread_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "toy.yaml").write_text(json.dumps(endless(tmp_path)))
+
+    def on_frame(done: int) -> None:
+        raise ValueError("enough")
+
+    with ThreadPoolExecutor() as pool, pytest.raises(ValueError, match="enough"):
+        pool.submit(
+            process_video, "in", tmp_path / "out.txt", config=str(tmp_path / "toy.yaml"), on_frame=on_frame
+        ).result()
 
 
 @pytest.mark.parametrize(("wrong", "words"), [({"frames": 0}, "at least 1"), ({"sets": "slots=4"}, "a list")])
@@ -78,9 +124,7 @@ def test_an_interruption_while_the_workers_say_goodbye_is_not_lost(
 
 @pytest.mark.real
 def test_a_run_is_stopped_though_the_program_that_began_it_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "toy.yaml").write_text(
-        json.dumps(toy(tmp_path, {"name": "invert", "uses": "tests.toys:Invert", "with": {"sleep": 0.05}}))
-    )
+    (tmp_path / "toy.yaml").write_text(json.dumps(endless(tmp_path)))
     state = {"CLEANPLATE_STATE": str(tmp_path / "state")}
     program = (
         "from pipeline.api import RunFailed, process_video\n"

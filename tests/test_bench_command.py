@@ -109,6 +109,7 @@ def test_where_the_cores_are_all_in_use_more_workers_are_not_advised_and_do_not_
         assert two["rate"] < 1.25 * one["rate"]
 
 
+@pytest.mark.long
 def test_a_shipped_pipeline_is_measured_without_any_weights(tmp_path: Path) -> None:
     """Nothing can be fetched, nothing is there: stand-ins take the models' places, and nobody can overlook it."""
     env = {"CLEANPLATE_CACHE": str(tmp_path / "cache"), "CLEANPLATE_OFFLINE": "1"}

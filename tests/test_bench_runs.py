@@ -42,6 +42,8 @@ def chain(folder: Path, **taking: float) -> Plan:
     return load_config(str(path), given=SAMPLE, environment={})
 
 
+@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.real
 def test_the_forecast_for_a_stage_of_40_ms_is_within_10_percent_for_one_to_four_workers(tmp_path: Path) -> None:
     plan = chain(tmp_path, service_ms=40)
@@ -56,6 +58,7 @@ def test_the_forecast_for_a_stage_of_40_ms_is_within_10_percent_for_one_to_four_
     assert found["points"][3]["rate"] > 3.4 * found["points"][0]["rate"]
 
 
+@pytest.mark.alone
 @pytest.mark.real
 @pytest.mark.long
 def test_the_load_goes_up_to_the_highest_rate_that_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +78,7 @@ def test_the_load_goes_up_to_the_highest_rate_that_holds(tmp_path: Path, monkeyp
     assert len(told) >= len(found["steps"])
 
 
+@pytest.mark.alone
 @pytest.mark.real
 def test_the_whole_says_what_each_stage_costs_and_where_frames_queue(tmp_path: Path) -> None:
     found = whole.measure(chain(tmp_path, service_ms=20, cpu_ms=5), 60, 2)
@@ -128,6 +132,7 @@ def test_a_source_without_a_pace_waits_and_says_that_it_lives(tmp_path: Path) ->
     pace.close()
 
 
+@pytest.mark.alone
 def test_a_stage_takes_its_time_and_computes_as_much_as_it_was_told_to() -> None:
     stage, frame = Taking(service_ms=20, cpu_ms=60), blank_frame(SPEC)
     assert stage.parts == 3

@@ -113,6 +113,19 @@ def test_a_branch_feeds_both_sinks(tmp_path: Path) -> None:
     assert len(run.lines()) == 60
 
 
+def test_check_takes_several_outputs() -> None:
+    shown = cleanplate("check", "remove-people", "-i", "in.mp4", "-o", "a.mp4", "-o", "rtsp://127.0.0.1/x").stdout
+    assert "stages.output.file:File" in shown
+    assert "stages.output.push:Push" in shown
+
+
+def test_check_shows_what_would_run_where_the_configuration_names_input_and_output_itself() -> None:
+    shown = cleanplate("check", "live-camera").stdout
+    assert "on_full: drop_oldest" in shown
+    assert "stages.ingest.camera:Camera" in shown
+    assert "stages.output.display:Window" in shown
+
+
 def test_quiet_says_nothing_and_the_summary_is_readable(tmp_path: Path) -> None:
     quiet = Run(tmp_path, toy(tmp_path), "--quiet").end()
     assert (quiet.stdout, quiet.stderr) == ("", "")

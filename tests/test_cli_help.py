@@ -54,10 +54,9 @@ def test_every_command_of_the_table_is_there_and_gives_examples_last(name: str) 
         assert [line for line in lines if line.strip() in ("Example:", "Examples:")]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_list_of_commands_shows_every_summary_whole(name: str) -> None:
-    assert f"{name}  " in (shown := cleanplate("--help", env={"COLUMNS": "80"}).stdout)
-    assert SUMMARIES[name] in shown
+def test_the_list_of_commands_shows_every_summary_whole() -> None:
+    shown = cleanplate("--help", env={"COLUMNS": "80"}).stdout
+    assert [name for name in COMMANDS if f"{name}  " not in shown or SUMMARIES[name] not in shown] == []
     assert max(map(len, shown.splitlines())) <= 80
 
 

@@ -65,7 +65,7 @@ def leave_part(target: Path, content: bytes, url: str, tag: str) -> None:
     """What a fetcher that died would have left."""
     target.parent.mkdir(parents=True)
     target.with_name("weights.pt.part").write_bytes(content)
-    target.with_name("weights.pt.part.tag").write_text(json.dumps({"url": url, "tag": tag}))
+    target.with_name("weights.pt.part.tag").write_text(json.dumps({"source": part.source_of(url), "tag": tag}))
 
 
 def left(target: Path) -> list[str]:
@@ -99,6 +99,13 @@ def test_a_cut_connection_is_taken_up_where_it_broke(target: Path, clock: Clock)
     assert target.read_bytes() == CONTENT
     assert server.ranges == ["", f"bytes={HALF}-"]
     assert clock.pauses == [1.0]
+
+
+def test_what_is_left_of_a_download_does_not_hold_the_address(target: Path, clock: Clock) -> None:
+    with shelf(*[cut_after(HALF)] * 5) as server, pytest.raises(ModelError):
+        download(f"{server.url}?token=geheim", target, checksum=SHA, patience=clock.patience(tries=1))
+    assert left(target) == ["weights.pt.part", "weights.pt.part.tag"]
+    assert "geheim" not in target.with_name("weights.pt.part.tag").read_text()
 
 
 def test_a_part_that_an_earlier_run_left_is_gone_on_from(target: Path, clock: Clock) -> None:

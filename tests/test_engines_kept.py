@@ -83,7 +83,7 @@ def test_what_older_versions_made_goes_when_it_is_replaced(
 ) -> None:
     load()
     (old,) = kept.iterdir()
-    monkeypatch.setattr(exported, "FORMAT", "2")
+    monkeypatch.setattr(exported, "FORMAT", "another")
     load()
     (new,) = kept.iterdir()
     assert new != old
@@ -174,7 +174,7 @@ socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
 """
 
 
-@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize("engine", [ENGINES[1], *(pytest.param(name, marks=pytest.mark.long) for name in ENGINES[2:])])
 def test_no_engine_phones_home_or_changes_the_process(engine: str, kept: Path, tmp_path: Path) -> None:
     code = f"""{WATCHED}
 import cv2, torch

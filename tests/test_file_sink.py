@@ -126,8 +126,8 @@ def test_a_disk_that_fills_up_while_finishing_keeps_the_part(tmp_path):
 def test_the_class_follows_from_the_address():
     assert Auto.pick(None) is Auto.pick("o.mp4") is File
     assert Auto.pick("null:") is Null
-    with pytest.raises(ConfigError, match="later version"):
-        Auto.pick("rtsp://server/live")
+    with pytest.raises(ConfigError, match="no output of this kind"):
+        Auto.pick("gopher://server/live")
 
 
 def test_null_only_counts():
@@ -164,3 +164,28 @@ def test_what_has_no_other_tracks_is_not_said_to_lose_them(tmp_path, kind):
     write(sink, range(3))
     sink.finish()
     assert sink.context.notes == []
+
+
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(15), Fraction(30000, 1001)])
+def test_an_avi_has_the_rate_of_its_source(tmp_path, rate) -> None:
+    spec = SPEC.model_copy(update={"rate": rate, "time_base": 1 / rate / 512})
+    sink = opened(tmp_path / "a.avi", spec, codec="mjpeg")
+    write(sink, [0, 1, 2, 4, 5], spec)  # one was dropped
+    sink.finish()
+    sink.close()
+    with av.open(str(tmp_path / "a.avi")) as box:
+        assert box.streams.video[0].average_rate == rate
+        assert [round(frame.time * rate) for frame in box.decode(video=0)] == [0, 1, 2, 4, 5]
+
+
+def test_an_avi_of_frames_without_a_beat_keeps_their_times_as_well_as_it_can(tmp_path) -> None:
+    sink = opened(tmp_path / "a.avi", codec="mjpeg")
+    write(sink, [0, 1], SPEC)
+    late = frame_of(2)
+    late.pts += STEP // 2
+    sink.write(late)
+    sink.finish()
+    sink.close()
+    with av.open(str(tmp_path / "a.avi")) as box:
+        times = [frame.time for frame in box.decode(video=0)]
+    assert times == pytest.approx([0, 0.04, 0.1], abs=0.002)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.foresight import LEAD_S, Foresight
+from pipeline.foresight import LEAD_S, STEADY, Foresight
 from pipeline.ledger import Ledger, StageRule, Verdict
 
 
 def test_a_worker_is_nearly_done_a_moment_before_the_usual_time() -> None:
     found = Foresight(2)
-    for busy in (0.01, 0.02, 0.5):  # one that was slow changes nothing
+    for busy in (0.01, 0.02, 0.035):  # one that was slow changes nothing
         found.ended(7, 1, busy)
     found.began(7, 1, 100.0)
     assert found.until_next(100.0, {7}) == pytest.approx(0.02 - LEAD_S)
@@ -20,6 +20,20 @@ def test_a_worker_is_nearly_done_a_moment_before_the_usual_time() -> None:
     assert found.nearly_done(100.1) == set(), "it is late: a frame must not wait for it"
     found.ended(7, 1, 0.02)
     assert found.nearly_done(100.0181) == set()
+
+
+def test_a_stage_that_now_and_then_takes_long_is_not_foreseen() -> None:
+    """Whatever were granted before the end of a long frame would wait for that, as the newest one no more."""
+    found = Foresight(1)
+    for busy in (0.01, 0.3, 0.01, 0.01):
+        found.ended(7, 0, busy)
+        found.began(7, 0, 100.0)
+    assert found.until_next(100.0, {7}) is None
+    assert found.nearly_done(100.0085) == set()
+    for _ in range(STEADY):
+        found.ended(7, 0, 0.01)
+    found.began(7, 0, 100.0)
+    assert found.nearly_done(100.0085) == {7}, "it is steady again"
 
 
 def test_of_a_stage_that_has_done_nothing_nothing_is_expected() -> None:

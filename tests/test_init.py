@@ -162,4 +162,4 @@ def test_the_environment_does_not_get_into_a_file(tmp_path: Path) -> None:
     done = cleanplate("init", "--output", str(path), env={"CLEANPLATE__INPAINTING__WORKERS": "3"})
     assert done.returncode == 0
     workers = [stage.get("workers") for stage in yaml.safe_load(path.read_text())["stages"]]
-    assert workers == [None, None, None, None, 1, None]
+    assert workers == [None, 2, None, None, 1, None]

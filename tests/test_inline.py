@@ -88,13 +88,13 @@ def test_each_step_is_timed(tmp_path: Path) -> None:
 def test_the_result_is_that_of_a_run(tmp_path: Path) -> None:
     """Memory from frame to frame included: a still disc that the background remembers behind a moving mask."""
     clip = make_clip(tmp_path / "in.mkv", 20, codec="ffv1", pixels="bgr0")
-    sets = ["segmentation.precision=float32", "segmentation.engine=torch", "output.codec=ffv1"]
+    sets = ["segmentation.precision=float32", "segmentation.engine=torch", "segmentation.size=320", "output.codec=ffv1"]
     out = tmp_path / "out.mkv"
     run = Run(tmp_path, "remove-people", "-i", str(clip), "-o", str(out), *(a for s in sets for a in ("--set", s)))
     assert run.end(120).code == 0
     _, images, _ = read_all(File(input=str(clip)))
     _, wanted, _ = read_all(File(input=str(out)))
-    with Inline.of("remove-people", width=96, height=64, sets=sets[:2]) as steps:
+    with Inline.of("remove-people", width=96, height=64, sets=sets[:3]) as steps:
         for image, clean in zip(images, wanted, strict=True):
             assert np.array_equal(steps.process(image).clean, clean)
 

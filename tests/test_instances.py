@@ -83,6 +83,18 @@ def test_the_same_output_under_another_spelling_is_refused(tmp_path: Path) -> No
         pass
 
 
+def test_two_outputs_of_one_run_in_the_same_place_are_not_blamed_on_another_run(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    same = ["a.mp4", "http://127.0.0.1:8090/", "./a.mp4"]
+    with pytest.raises(ConfigError, match="several outputs of this run"), claim("toy", "", same, None, ""):
+        pass
+
+
+def test_what_is_no_place_can_be_the_output_of_several_runs_and_sinks() -> None:
+    with claim("toy", "", ["null:", "null:", "window:"], None, ""), claim("toy", "", ["null:", "window:"], None, ""):
+        pass
+
+
 @pytest.mark.fault("F9")
 def test_a_killed_run_frees_its_name_and_output_and_is_swept(tmp_path: Path, state: Path) -> None:
     child = holder(tmp_path)

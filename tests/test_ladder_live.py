@@ -116,6 +116,7 @@ def run(folder: Path, source: str) -> tuple[dict[str, Any], list[tuple[int, ...]
     return ended.report, lines
 
 
+@pytest.mark.alone
 @pytest.mark.real
 def test_a_live_stream_is_kept_up_with_by_filling_less_well(tmp_path: Path) -> None:
     report, lines = run(tmp_path, "Camera")

@@ -254,6 +254,7 @@ def test_a_crop_s_cost_is_what_was_measured_for_its_size(exact: Lama, monkeypatc
     assert exact.cost(384, 384) == pytest.approx(70 * 0.5625), "by the nearer of both"
 
 
+@pytest.mark.long
 def test_a_start_takes_no_longer_than_it_may(exact: Lama, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "_seconds", {})
     monkeypatch.setattr(exact, "_sizes", ((64, 64), (64, 96)))

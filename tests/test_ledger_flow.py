@@ -140,6 +140,21 @@ def test_a_frame_dropped_in_one_branch_and_shown_in_the_other_is_output() -> Non
     assert play.ledger.idle
 
 
+def test_what_a_slow_sink_does_not_get_is_missed_there_and_no_loss_of_the_run() -> None:
+    rules = [StageRule("in", None, True), StageRule("file", "in", True), StageRule("view", "in", True)]
+    play = Play(rules, 4, on_full="drop_oldest")
+    for _ in range(5):
+        play.bring(1)
+        play.pass_on("file")
+    assert play.held["view"][0].index == 0, "it is still at the first"
+    play.commit("view")
+    assert play.grant()["view"] == [4]
+    play.finish()
+    assert play.fates == {"output": 5}
+    assert play.ledger.missed == {"view": 3}
+    assert not play.ledger.dropped
+
+
 def test_a_live_source_gets_a_slot_at_once_even_where_the_oldest_frame_waits_in_two_branches() -> None:
     play = Play(FORK, 2, on_full="drop_oldest", unstaffed=("left", "right"))
     play.bring(10)

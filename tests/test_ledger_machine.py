@@ -297,10 +297,10 @@ MUTANTS = [
     NoIncarnationCheck,
     LosesTheLeasesOfTheDead,
     BlamesNobody,
-    BlamesEveryFrame,
+    pytest.param(BlamesEveryFrame, marks=pytest.mark.long),  # a quarter of one
     NeverGoesBack,
     FreesWhatIsStillHeld,
-    ForgetsToSettleABlank,
+    pytest.param(ForgetsToSettleABlank, marks=pytest.mark.long),  # found as surely, a minute later
     JumpsOverFramesUnderWay,
     DropsInOneBranchOnly,
     CountsGenerationsAnew,

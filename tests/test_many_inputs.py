@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.inputs import MAX_INPUTS, errands, expand, fill
+from pipeline.cli.inputs import MAX_INPUTS, errands, expand, fill, keep_apart
 from pipeline.errors import ConfigError
 from tests.clips import decode, make_clip, number_of, picture
 from tests.commands import cleanplate
@@ -90,7 +90,7 @@ def test_a_failed_input_stops_no_other_and_the_first_bad_end_is_the_exit_code(cl
         (["-i", "clips/*.avi", "-o", "out/{name}.mp4"], "no file matches"),
         (["-i", "clips/*", "-o", "out/{name}.mp4", "--start", "1:99"], "--start 1:99: is not a time"),
         (["-i", "clips/*", "-o", "out/{name}.mp4", "--start", "2", "--end", "1"], "--end 1: is not after --start 2"),
-        (["-i", "clips/*", "-i", "cam:0", "-o", "out/{name}.mp4"], "later version"),
+        (["-i", "clips/*", "-i", "gopher://x", "-o", "out/{name}.mp4"], "no input of this kind"),
     ],
 )
 def test_what_cannot_end_well_is_refused_before_anything_runs(clips: Path, args: list[str], why: str) -> None:
@@ -127,13 +127,27 @@ def test_all_sinks_of_a_run_keep_away_from_the_other_runs(clips: Path, inputs, p
     report = json.loads((clips / "out" / "r.json").read_text())
     assert report["output"]["output"] == "out/a.mkv"
     assert report["outputs"]["original"]["output"] == "out/a-original.mkv"
-    assert alone.stdout.startswith("out/a.mkv: 9 of 9 frames")
+    assert alone.stdout.startswith("out/a-original.mkv, out/a.mkv: 9 of 9 frames")
+
+
+def test_servers_and_one_recording_take_several_inputs_one_after_the_other() -> None:
+    outputs = ["{name}.mkv", "tcp://127.0.0.1:9", "recording:cam"]
+    todo = errands(["a.mp4", "b.mp4"], outputs, None)
+    keep_apart(todo, [one.outputs for one in todo])
+    assert [one.outputs for one in todo] == [("a.mkv", *outputs[1:]), ("b.mkv", *outputs[1:])]
+
+
+def test_a_placeholder_makes_the_folder_of_a_recording_and_none_of_an_address(tmp_path: Path) -> None:
+    outputs = [f"recording:{tmp_path}/{{name}}/cam", "http://127.0.0.1:0/{name}/"]
+    assert errands(["a.mp4"], outputs, None)[0].folders == (f"{tmp_path}/a",)
+    with pytest.raises(ConfigError, match=f"there is no folder {tmp_path}/none; make it first"):
+        errands(["a.mp4"], [f"recording:{tmp_path}/none/{{name}}"], None)
 
 
 def test_free_numbers_are_given_once_in_a_call(tmp_path: Path) -> None:
     (tmp_path / "2.mkv").touch()
-    made = errands(["a.mp4", "b.mp4", "c.mp4"], f"{tmp_path}/{{n}}.mkv", f"{tmp_path}/{{name}}-{{n}}.json")
-    assert [Path(one.output or "").name for one in made] == ["1.mkv", "3.mkv", "4.mkv"]
+    made = errands(["a.mp4", "b.mp4", "c.mp4"], [f"{tmp_path}/{{n}}.mkv"], f"{tmp_path}/{{name}}-{{n}}.json")
+    assert [Path(one.outputs[0]).name for one in made] == ["1.mkv", "3.mkv", "4.mkv"]
     assert [one.report.name for one in made if one.report] == ["a-1.json", "b-1.json", "c-1.json"]
 
 
@@ -246,6 +260,6 @@ def test_a_folder_of_pictures_has_no_ending(tmp_path: Path) -> None:
 
 
 def test_no_input_or_a_null_output_needs_no_pattern() -> None:
-    assert [(one.input, one.output) for one in errands([], "o.mp4", None)] == [(None, "o.mp4")]
-    assert [one.output for one in errands(["a.mp4", "b.mp4"], "null:", None)] == ["null:", "null:"]
-    assert [one.output for one in errands(["a.mp4", "b.mp4"], None, None)] == [None, None]
+    assert [(one.input, one.outputs) for one in errands([], ["o.mp4"], None)] == [(None, ("o.mp4",))]
+    assert [one.outputs for one in errands(["a.mp4", "b.mp4"], ["null:"], None)] == [("null:",), ("null:",)]
+    assert [one.outputs for one in errands(["a.mp4", "b.mp4"], [], None)] == [(), ()]

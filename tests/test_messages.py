@@ -69,11 +69,11 @@ medium = st.integers(0, 2**32 - 1)
 large = st.integers(-(2**63), 2**63 - 1)
 
 
-@given(small, medium, large, large, large, st.booleans(), st.integers(0, 1), medium)
+@given(small, medium, large, large, large, st.booleans(), st.integers(0, 1), medium, small)
 def test_grants_survive_the_whole_range_of_their_fields(
-    slot: int, generation: int, index: int, pts: int, duration: int, blank: bool, buffer: int, stamp: int
+    slot: int, generation: int, index: int, pts: int, duration: int, blank: bool, buffer: int, stamp: int, life: int
 ) -> None:
-    grant = Grant(slot, generation, index, pts, duration, blank, buffer, stamp)
+    grant = Grant(slot, generation, index, pts, duration, blank, buffer, stamp, life)
     assert unpack(grant.pack()) == grant
     assert len(grant.pack()) < 64
 
@@ -97,11 +97,11 @@ def test_a_grant_whose_loans_do_not_fit_is_refused() -> None:
             unpack(packed)
 
 
-@given(small, medium, st.sampled_from(list(Verdict)), large, large, large)
+@given(small, medium, st.sampled_from(list(Verdict)), large, large, large, st.booleans())
 def test_commits_survive_the_whole_range_of_their_fields(
-    slot: int, generation: int, verdict: Verdict, pts: int, duration: int, busy: int
+    slot: int, generation: int, verdict: Verdict, pts: int, duration: int, busy: int, fresh: bool
 ) -> None:
-    commit = Commit(slot, generation, verdict, pts, duration, busy)
+    commit = Commit(slot, generation, verdict, pts, duration, busy, fresh)
     assert unpack(commit.pack()) == commit
     assert len(commit.pack()) < 64
 

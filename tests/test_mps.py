@@ -125,7 +125,7 @@ def test_it_is_not_started_where_nobody_wants_it(
 
 def test_all_workers_that_hold_a_model_count() -> None:
     found = load_config("remove-people", sets=["inpainting.workers=2"], given="a.mp4", wanted="b.mp4", environment={})
-    assert clients(found) == 3
+    assert clients(found) == 4  # two of segmentation, two of inpainting
     found = load_config(
         "remove-people", sets=["segmentation.device=cpu"], given="a.mp4", wanted="b.mp4", environment={}
     )

@@ -62,7 +62,14 @@ def likeness(frame: Frame, truth: np.ndarray, mask: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(
-    "motion", [{"step": 3}, {"step": 0.6}, {"step": 2, "turn": 0.3}, {"step": 1, "zoom": 1.004}], ids=str
+    "motion",
+    [
+        {"step": 3},
+        pytest.param({"step": 0.6}, marks=pytest.mark.long),
+        {"step": 2, "turn": 0.3},
+        pytest.param({"step": 1, "zoom": 1.004}, marks=pytest.mark.long),
+    ],
+    ids=str,
 )
 def test_what_was_seen_from_elsewhere_fills_the_hole(motion: dict[str, float]) -> None:
     results = played(Bench(Plate(), SPEC), filmed(30, **motion))[15:]

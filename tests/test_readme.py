@@ -48,10 +48,10 @@ def test_the_stage_in_the_readme_runs(tmp_path: Path) -> None:
 
 
 def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
-    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    code = "".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1:])
     make_clip(tmp_path / "street.mp4", 6)
     prelude = "import numpy as np\nimage = np.full((720, 1280, 3), 90, np.uint8)\n"
-    ending = "\nassert clean.shape == (720, 1280, 3)\nassert report['frames']['output'] == 6\n"
+    ending = "\nassert clean.shape == (720, 1280, 3)\nassert report['frames']['output'] == len(shapes) == 6\n"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CLEANPLATE__SEGMENTATION__ENGINE": "torch"}
     done = subprocess.run(
         [sys.executable, "-c", prelude + code + ending],

@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from models.base import Instances, ModelInfo, Patch
 from models.yolo import class_index
 from pipeline.errors import SetupError
-from pipeline.frame import MAX_OBJECTS, Frame, FrameSpec
-from stages.segmentation import LOW, InstanceSegmentation, Segmentation
+from pipeline.frame import LOW, MAX_OBJECTS, Frame, FrameSpec
+from pipeline.tuning import tune
+from stages.looks import Looks
+from stages.segmentation import InstanceSegmentation, Segmentation
 from stages.segmentation.growth import grow_mask
 from stages.segmentation.labels import Labeller
 from tests.frames import blank_frame
@@ -219,7 +221,7 @@ def test_in_between_nobody_looks_and_nothing_of_the_slot_is_left() -> None:
 def looked(indices: list[int], every: int, live: bool) -> list[int]:
     """Which of these frames a worker looks at."""
     stage = InstanceSegmentation(every=every)
-    stage._segmenter, stage._labeller, stage._live = Fixed(instances(1)), Labeller(24, 32), live
+    stage._segmenter, stage._labeller, stage._looks = Fixed(instances(1)), Labeller(24, 32), Looks(live)
     frames = [blank_frame(FrameSpec(width=32, height=24), index) for index in indices]
     for frame in frames:
         stage.process(frame)
@@ -233,6 +235,24 @@ def test_of_a_file_the_same_frames_are_looked_at_whoever_gets_them() -> None:
 
 def test_a_live_stream_that_drops_every_other_frame_is_still_looked_at() -> None:
     assert looked(list(range(1, 14, 2)), every=4, live=True) == [1, 5, 9, 13]
+
+
+def test_another_search_is_told_from_the_frame_on_for_which_it_counts() -> None:
+    """What came into view by it was not behind anything: the plate must not take it for the room."""
+    stage = InstanceSegmentation(every=2)
+    stage._segmenter, stage._labeller = Fixed(instances(1)), Labeller(24, 32)
+    stage._segmenter.names = ("person", "dog")
+    told = []
+    for index, change in enumerate(({}, {}, {"grow": 3}, {"classes": ["person", "dog"]}, {"confidence": 0.1}, {}, {})):
+        tune(stage, {"every": 2}, change)
+        frame = blank_frame(FrameSpec(width=32, height=24), index)
+        stage.process(frame)
+        told.append(int(frame.planes["found"]["choice"][0]))
+    first, *others = told
+    assert others[:2] == [first, first], "that nobody looked, and growth, are no other search"
+    assert others[2] != first
+    assert others[3] not in (first, others[2])
+    assert others[4:] == [others[3]] * 2
 
 
 class Counting(Fixed):

@@ -7,7 +7,10 @@ import pytest
 import torch
 
 import models.blocks  # noqa: F401 - keeps ultralytics from phoning home
-from models.suppress import MAX_FOUND, suppress
+from models.centerface import decode
+from models.letterbox import Letterbox
+from models.proposals import detections
+from models.suppress import CROWD, MAX_FOUND, suppress
 
 CLASSES = 20
 
@@ -41,3 +44,14 @@ def test_boxes_of_different_classes_do_not_suppress_each_other() -> None:
     proposed[:, :4] = 50, 50, 20, 20
     proposed[0, 4], proposed[1, 5] = 0.9, 0.8
     assert suppress(proposed, [0, 1], 2, 0.25, 0.45)[:, 5].tolist() == [0, 1]
+
+
+def test_in_a_crowd_no_face_is_left_out_for_being_one_too_many() -> None:
+    y, x = np.divmod(np.arange(CROWD - 100), 45)
+    boxes = np.column_stack((14.0 * x + 7, 14.0 * y + 7, np.full((len(x), 2), 8))).astype(np.float32)
+    scores, unknown = np.full((len(x), 1), 0.6, np.float32), np.full((len(x), 5, 2), np.nan, np.float32)
+    assert len(detections(boxes, scores, unknown, Letterbox.fit(640, 640, 640), 0.25)) == len(x) > MAX_FOUND
+    likely = np.zeros((160, 160), np.float32)
+    likely[5::6, 5::6] = 0.6
+    sizes, places, marks = (np.zeros((depth, 160, 160), np.float32) for depth in (2, 2, 10))
+    assert len(decode([likely, sizes, places, marks], 0.25)) == np.count_nonzero(likely) > MAX_FOUND

@@ -131,6 +131,32 @@ def test_at_80_by_24_everything_that_matters_is_there_without_scrolling() -> Non
     on_screen(steps)
 
 
+def test_what_a_source_is_doing_what_was_dropped_and_why_pictures_were_rejected_is_on_the_screen() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await show_two(app, pilot)
+        assert "ingest:" not in text(app)
+        told = answer(frames=250, on_full="drop_oldest")
+        told["frames"] |= {"rejected": 1203, "dropped": {"segmentation": 40, "output": 1}}
+        told["stages"]["ingest"] |= {
+            "state": "reconnecting",
+            "counts": {"rejected: band": 1200, "rejected: black": 3, "reconnects": 7},
+        }
+        told["stages"]["output"]["state"] = "waiting for its server"
+        await show(app, pilot, told, 2.0)
+        assert "dropped 41" in text(app)
+        assert "rejected 1,203" in text(app)
+        line = next(line for line in lines(app) if "reconnecting" in line)
+        assert line.strip() == "ingest: reconnecting   output: waiting for its server   rejected: 1,200 band,…"
+        assert alike(colour_of(app, "ingest: reconnecting"), Color.parse(screen_app.CALM.warning or ""))
+        assert "QUEUE" in text(app)
+        assert any(line.split()[:1] == ["output"] for line in lines(app)), "the table is still whole"
+        told["stages"]["ingest"]["state"] = told["stages"]["output"]["state"] = ""
+        await show(app, pilot, told, 3.0)
+        assert " rejected: 1,200 band, 3 black" in text(app)
+
+    on_screen(steps)
+
+
 def test_a_wider_and_higher_screen_shows_more() -> None:
     async def steps(app: Top, pilot: Pilot[None]) -> None:
         await show_two(app, pilot)

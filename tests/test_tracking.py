@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.frame import OBJECT, STANDARD_PLANES, Frame, FrameSpec
-from stages.segmentation import LOW, InstanceSegmentation
+from pipeline.frame import HELD, LOW, OBJECT, STANDARD_PLANES, Frame, FrameSpec
+from stages.segmentation import InstanceSegmentation
 from stages.tracking import Tracking
 from stages.tracking.crowd import MOST
-from stages.tracking.stage import HELD
 from tests.frames import Bench, blank_frame, noisy, scenery
 from tests.test_composites import pictures
 

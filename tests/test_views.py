@@ -10,13 +10,15 @@ import pytest
 from pipeline.api import process_video
 from pipeline.config import BuiltStage, load_config
 from pipeline.frame import OBJECTS, Frame, FrameSpec
-from pipeline.stage import Sink
+from pipeline.stage import News, Sink
 from stages.inpainting.ladder import Level
 from stages.output.hud import LEVELS, Hud
+from stages.output.null import Null
 from stages.output.views import VIEWS, Canvas, ViewName
 from tests.clips import decode, make_clip, picture
 
 SPEC = FrameSpec(width=6, height=4)
+QUICK = ["segmentation.size=64", "segmentation.engine=torch", "inpainting.model=telea"]
 
 
 def frame() -> Frame:
@@ -77,7 +79,7 @@ def rich(level: int = 0, objects: int = 2, height: int = 180, width: int = 640) 
 
 
 def words(hud: Hud, frame: Frame) -> str:
-    return "  ".join(word for word, _ in hud._words(frame))
+    return "  ".join(word for word, _ in hud.words(frame))
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -88,7 +90,9 @@ def test_the_hud_is_drawn_over_every_view_but_on_no_plane(name: ViewName) -> Non
     assert all((shown.planes[plane] == 100).all() for plane in ("image", "clean"))
     differs = np.argwhere((plain != line).any(axis=2))
     assert len(differs) > 200
-    assert differs[:, 0].max() < 0.15 * line.shape[0], "it stays at the top"
+    middle = differs[(differs[:, 0] >= 0.15 * line.shape[0]) & (differs[:, 0] % 180 < 158)]
+    assert not len(middle), "it stays at the top, and names of pictures at the bottom of each"
+    assert (differs[:, 0] >= 0.15 * line.shape[0]).any() == bool(VIEWS[name].names)
     assert line.min() < 40, "an outline"
     assert line.max() > 240, "on which it can be read"
 
@@ -107,12 +111,48 @@ def test_the_hud_tells_rate_number_objects_and_a_level_below_the_best() -> None:
     for _ in range(200):
         hud.draw(out, rich())
     assert words(hud, rich()) == "25.0 frames/s  frame 41  2 objects"
-    assert words(hud, rich(level=1, objects=1)) == "25.0 frames/s  frame 41  1 object  small"
+    assert words(hud, rich(level=1, objects=1)) == "25.0 frames/s  frame 41  1 object  level small"
     blank = rich(level=3)
     blank.blank = True
     assert words(hud, blank) == "25.0 frames/s  frame 41  blank"
     assert words(Hud(), Frame({}, index=3)) == "0.0 frames/s  frame 3"
     assert len(hud._seen) <= 52, "the last two seconds"
+
+
+def test_the_hud_tells_latency_losses_and_what_the_source_does_as_the_runtime_knows_them() -> None:
+    news = News(latency_ms=142.6, dropped=7, rejected=2, source="reconnecting")
+    assert words(Hud(news=lambda: news), rich()) == (
+        "0.0 frames/s  latency 143 ms  frame 41  7 dropped  2 rejected  reconnecting  2 objects"
+    )
+    assert words(Hud(news=lambda: News()), rich()) == "0.0 frames/s  frame 41  2 objects"
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (1920, 1080), (480, 640), (1280, 720)])
+def test_everything_that_the_hud_may_say_is_legible_in_usual_pictures(width: int, height: int) -> None:
+    news = News(latency_ms=1142.6, dropped=70_000, rejected=222, source="reconnecting")
+    out = np.zeros((height, width, 3), np.uint8)
+    Hud(news=lambda: news).draw(out, rich(level=2))
+    rows = np.flatnonzero((out > 100).all(axis=2).any(axis=1))
+    letters = max(map(len, np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)))
+    assert letters >= 8, "rows of the highest letter"
+    assert rows.max() < 0.15 * height
+    assert not out[:, -width // 100 :].any()
+
+
+def test_a_sink_with_a_hud_wants_the_news_and_one_without_does_not() -> None:
+    assert Null(hud=True).wants_news
+    assert not Null().wants_news
+
+
+@pytest.mark.parametrize("name", ["side-by-side", "panel"])
+def test_each_of_several_pictures_has_its_name_in_its_own_corner(name: ViewName) -> None:
+    view = VIEWS[name]
+    out = np.zeros((view.rows * 200, view.columns * 320, 3), np.uint8)
+    view.label(out)
+    parts = [out[r * 200 :, c * 320 :][:200, :320] for r in range(view.rows) for c in range(view.columns)]
+    assert all(part[170:, :100].max() > 200 for part in parts)
+    assert all(not part[:170].any() for part in parts)
+    assert len({part.tobytes() for part in parts}) == len(view.names), "different names"
 
 
 def test_the_hud_s_words_for_levels_are_the_ladder_s() -> None:
@@ -161,7 +201,7 @@ def test_a_sink_with_a_target_of_its_own_keeps_it() -> None:
 @pytest.mark.real
 def test_one_run_writes_the_original_the_result_and_both_side_by_side(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mkv", 8, codec="ffv1", pixels="bgr0")
-    sets = [f"{sink}.codec=ffv1" for sink in ("original", "side-by-side", "output")] + ["segmentation.size=64"]
+    sets = [f"{sink}.codec=ffv1" for sink in ("original", "side-by-side", "output")] + QUICK
     process_video(clip, tmp_path / "clean.mkv", config="compare", sets=sets)
     original, both, clean = (decode(tmp_path / f"clean{end}.mkv") for end in ("-original", "-side-by-side", ""))
     assert len(original) == len(both) == len(clean) == 8
@@ -174,7 +214,7 @@ def test_one_run_writes_the_original_the_result_and_both_side_by_side(tmp_path: 
 def test_a_run_writes_its_hud_into_the_file_and_below_it_is_the_result(tmp_path: Path) -> None:
     pictures = [picture(at, 480, 64) for at in range(8)]
     clip = make_clip(tmp_path / "in.mkv", pictures, codec="ffv1", pixels="bgr0")
-    sets = ["output.codec=ffv1", "output.hud=true", "segmentation.size=64"]
+    sets = ["output.codec=ffv1", "output.hud=true", *QUICK]
     process_video(clip, tmp_path / "clean.mkv", config="remove-people", sets=sets)
     shown = decode(tmp_path / "clean.mkv")
     assert len(shown) == 8

@@ -20,7 +20,7 @@ from models.weights import cache_folder
 
 KEPT = 8  # files, of about the size of the weights
 LARGEST = 256  # steps of 32 pixels: a side of 8192
-FORMAT = "1"  # of what is exported: to be raised where `FromCanvas` or the options change
+FORMAT = "2"  # of what is exported: to be raised where `FromCanvas` or the options change
 
 
 class FromCanvas(nn.Module):
@@ -31,7 +31,9 @@ class FromCanvas(nn.Module):
         self.network = network
 
     def forward(self, canvas: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network(canvas.flip(3).permute(0, 3, 1, 2).float() / 255))
+        # Picked as numbers and before the axes are turned, which OpenVINO melts; a flip of bytes it does one by one.
+        reversed_ = [*range(canvas.shape[3] - 1, -1, -1)]
+        return tuple(self.network((canvas.float() / 255)[..., reversed_].permute(0, 3, 1, 2)))
 
 
 def exported(network: nn.Module, key: str) -> tuple[bytes, str]:

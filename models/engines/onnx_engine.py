@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.base import Image, ModelError
@@ -32,12 +35,7 @@ class OnnxEngine:
             raise ModelError("engine onnxruntime: this network is not converted for it; next: engine torch or openvino")
         place = _place(device)
         content, self.note = exported(network, key)
-        try:
-            self._session = onnxruntime.InferenceSession(content, _options(), providers=_providers(place))
-        except Exception as error:  # its own errors share no class
-            raise ModelError(f"engine onnxruntime cannot load the network: {first_line(error)}") from error
-        if place.type == "cuda" and GPU not in self._session.get_providers():
-            raise ModelError(f"engine onnxruntime could not start on {device = }: its CUDA libraries do not load")
+        self._session = _started(content, place, device)
         self._input = self._session.get_inputs()[0].name
         self.device, self.precision = str(place), "float32"
 
@@ -46,6 +44,33 @@ class OnnxEngine:
         check_canvas(canvas)
         outputs = self._session.run(None, {self._input: np.ascontiguousarray(canvas)[None]})
         return tuple(torch.from_numpy(output) for output in outputs)
+
+
+class FileOnOnnxruntime:
+    """An ONNX file of somebody else's. Follows `models.engines.onnx_file.Runner`."""
+
+    name = "onnxruntime"
+
+    def __init__(self, content: bytes, device: str) -> None:
+        """Raises ModelError: a device that it lacks, operators that it does not know."""
+        place = _place(device)
+        self._session = _started(content, place, device)
+        self._input = self._session.get_inputs()[0].name
+        self.device = str(place)
+
+    def __call__(self, pixels: NDArray[Any]) -> list[NDArray[Any]]:
+        return list(self._session.run(None, {self._input: pixels}))
+
+
+def _started(content: bytes, place: torch.device, device: str) -> onnxruntime.InferenceSession:
+    """Raises ModelError."""
+    try:
+        session = onnxruntime.InferenceSession(content, _options(), providers=_providers(place))
+    except Exception as error:  # its own errors share no class
+        raise ModelError(f"engine onnxruntime cannot load the network: {first_line(error)}") from error
+    if place.type == "cuda" and GPU not in session.get_providers():
+        raise ModelError(f"engine onnxruntime could not start on {device = }: its CUDA libraries do not load")
+    return session
 
 
 def _place(device: str) -> torch.device:

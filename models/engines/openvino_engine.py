@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.base import Image, ModelError
@@ -75,6 +76,39 @@ class OpenvinoEngine:
         compiled = self._core.compile_model(self._drawn(height, width), "CPU", self._options)
         self.precision = FORMATS[compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
         return compiled.create_infer_request()
+
+
+class FileOnOpenvino:
+    """An ONNX file of somebody else's. Follows `models.engines.onnx_file.Runner`."""
+
+    name, device = "openvino", "cpu"
+
+    def __init__(self, content: bytes, device: str) -> None:
+        """Raises ModelError: another device than the processor, operators that it does not know."""
+        if choose("cpu" if device == "auto" else device, "float32")[0].type != "cpu":
+            raise ModelError(f"engine openvino runs on the processor, not on {device = }; next: engine onnxruntime")
+        self._core = openvino.Core()
+        try:
+            self._model = self._core.read_model(content)
+        except RuntimeError as error:
+            raise ModelError(f"engine openvino cannot read the network: {first_line(error)}") from error
+        self._request = lru_cache(SIZES)(self._compile)
+
+    def __call__(self, pixels: NDArray[Any]) -> list[NDArray[Any]]:
+        request = self._request(pixels.shape)
+        request.infer([pixels], share_inputs=True, share_outputs=True)
+        return [output.data for output in request.output_tensors]
+
+    def _compile(self, shape: tuple[int, ...]) -> Any:
+        model = self._model.clone()
+        model.reshape(list(shape))
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_PRECISION_HINT": openvino.Type.f32,
+            "ENABLE_CPU_PINNING": False,
+        }
+        return self._core.compile_model(model, "CPU", options).create_infer_request()
 
 
 def _reshaped(model: Any, height: int, width: int) -> Any:

@@ -63,7 +63,7 @@ class Batch:
                 traceback.print_exc()
             print(f"cleanplate: {error}", file=sys.stderr)
             return End(error.exit_code, WORDS["failed"])
-        made = errand.output if result.report["frames"]["output"] else None
+        made = ", ".join(errand.outputs) if result.report["frames"]["output"] else None
         return End(result.code, WORDS[result.report["result"]], printable(made or ""))
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import complete
+from pipeline.cli import complete, weak
 from pipeline.cli.drawing import effective, mermaid, tree
 from pipeline.config import Plan, load_config
 from pipeline.environment import variables
@@ -46,29 +46,43 @@ def check(
     input: Annotated[
         str | None, typer.Option("--input", "-i", metavar="INPUT", help="The input it is meant for; not opened.")
     ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="OUTPUT", help="The output it is meant for; not opened.")
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option("--output", "-o", metavar="OUTPUT", help="The output it is meant for; may be given again."),
     ] = None,
     size: Annotated[str, typer.Option(help="Frame size to count the memory for.")] = "1920x1080",
     as_mermaid: Annotated[bool, typer.Option("--mermaid", help="Print only the flow, as a Mermaid chart.")] = False,
     as_yaml: Annotated[
         bool, typer.Option("--effective", help="Print only the configuration as it takes effect, with all defaults.")
     ] = False,
+    allow_weak: weak.AllowWeak = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     if as_mermaid and as_yaml:
         raise ConfigError("--mermaid and --effective: one at a time")
     spec = _spec(size)
-    given = {"input": input, "output": output}
-    absent = frozenset(name for name, address in given.items() if address is None)
-    given |= {name: STAND_INS[name] for name in absent}
-    plan = load_config(config, sets=sets or (), given=given["input"], wanted=given["output"])
+    absent = frozenset(name for name, given in (("input", input), ("output", outputs)) if not given)
+    plan = _load(config, [*(sets or ()), *weak.as_sets(config, allow_weak)], input, outputs)
     if as_mermaid:
         print(mermaid(plan))
     elif as_yaml:
         print(effective(plan, hidden=absent))
     else:
         print("\n\n".join(part for part in (tree(plan), from_environment(), memory(plan, spec)) if part))
+
+
+def _load(config: str, sets: list[str], given: str | None, wanted: list[str] | None) -> Plan:
+    """With a stand-in only for what neither the user nor the configuration names. Raises ConfigError."""
+    while True:
+        try:
+            return load_config(config, sets=sets, given=given, wanted=wanted)
+        except ConfigError as error:
+            if given is None and "Give --input" in str(error):
+                given = STAND_INS["input"]
+            elif not wanted and "Give --output" in str(error):
+                wanted = [STAND_INS["output"]]
+            else:
+                raise
 
 
 def _spec(size: str) -> FrameSpec:

@@ -27,10 +27,12 @@ SUMMARIES = {
     "pause": "Hold a running pipeline.",
     "resume": "Let a paused pipeline go on.",
     "stop": "End a running pipeline: it finishes its file first.",
+    "serve": "Serve a page on which pipelines are steered and watched.",
     "schema": "Print the JSON schema of a configuration.",
     "doctor": "Look whether this machine has what is needed.",
     "bench": "Measure how fast a pipeline, its stages, or the runtime is here.",
     "samples": "Real footage to try things on.",
+    "verify": "Look for what an output still shows; check a manifest.",
     "models": "The models that can be used, and where their weights are.",
 }
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pipeline.masking import masked
+
 HELP = """Look whether this machine has what is needed, and say how to mend what it has not.
 
 Exit code 0 where nothing fails; a warning does not.
@@ -19,6 +21,8 @@ Examples:
   cleanplate doctor --json
 
   cleanplate doctor --measure
+
+  cleanplate doctor --source rtsp://192.168.1.20/stream1
 """
 
 
@@ -28,7 +32,17 @@ def doctor(
         bool,
         typer.Option("--measure", help="Measure instead which engine runs the networks fastest: about a minute."),
     ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="INPUT", help="Look instead what comes from this input: two seconds of it."),
+    ] = None,
 ) -> None:
+    if source is not None:
+        from stages.ingest.probe import probe
+
+        found = probe(source)
+        print(json.dumps({"input": masked(source), "found": found}) if as_json else found)
+        return
     if measured:
         _measure(as_json)
         return

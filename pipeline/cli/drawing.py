@@ -17,7 +17,9 @@ def tree(plan: Plan) -> str:
     width = max(len(mark) for mark, _ in rows)
     reads = max(len(_planes(built.reads)) for built in plan.stages)
     writes = max(len(_planes(built.stage.writes)) for built in plan.stages)
-    lines = [f"{plan.config.name}  ({plan.slots} slots, on_full: {plan.on_full})", ""]
+    doubt = f", fail: {plan.config.fail}, blank: {plan.config.blank}"
+    shown = doubt if plan.config.fail == "closed" or plan.config.blank != "slate" else ""
+    lines = [f"{plan.config.name}  ({plan.slots} slots, on_full: {plan.on_full}{shown})", ""]
     for mark, built in rows:
         if built is None:
             lines.append(f"  {mark}")

@@ -115,7 +115,7 @@ class Trend:
             busy=told["busy_ms"],
             wait=told["wait_ms"],
             frames=told["frames"],
-            dropped=told["dropped"],
+            dropped=told["dropped"] + told["missed"],
             failures=told["failures"],
             restarts=told["restarts"],
             workers=tuple(self._worker(name, worker) for worker in told["workers"]),

@@ -11,24 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError, RunError
+from pipeline.outlets import SCHEME
 from pipeline.reading import close_match, printable
 from stages.images import natural
 
 PLACEHOLDERS = ("name", "ext", "folder", "index", "n")
 FREE = "\0"  # in no name there is
+RECORDING = "recording:"  # before the folder of one
 MAX_INPUTS = 10_000
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _INDEX = re.compile(r"index:0?([1-9])")  # {index:03}: three digits
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 @dataclass(frozen=True)
 class Errand:
-    """One run of a call: what goes in, what comes out, where its report goes."""
+    """One run of a call: what goes in, where it comes out, where its report and its manifest go."""
 
     input: str | None
-    output: str | None
+    outputs: tuple[str, ...]
     report: Path | None
+    manifest: Path | None = None
     folders: tuple[str, ...] = ()  # to be made first
 
     @property
@@ -44,19 +46,29 @@ class Errand:
                 raise RunError(f"{printable(folder)}: this folder cannot be made ({error.strerror})") from error
 
 
-def errands(inputs: Sequence[str], output: str | None, report: str | None) -> list[Errand]:
+def errands(
+    inputs: Sequence[str], outputs: Sequence[str], report: str | None, manifest: str | None = None
+) -> list[Errand]:
     """One errand for each input, in order; one without input where none is given. Raises ConfigError; makes nothing."""
     found = expand(inputs)
     if not found:
-        return [Errand(None, output, Path(report) if report else None)]
+        return [Errand(None, tuple(outputs), _path(report), _path(manifest))]
     many = len(found) > 1
-    outputs = _names("--output", output, found, many=many)
+    columns = [_names("--output", output, found, many=many) for output in outputs]
     reports = _names("--report", report, found, many=many)
+    proofs = _names("--manifest", manifest, found, many=many)
     made = []
-    for one, out, told in zip(found, outputs, reports, strict=True):
-        folders = _folder_to_make("--output", output, out), _folder_to_make("--report", report, told)
-        made.append(Errand(one, out, Path(told) if told else None, tuple(filter(None, folders))))
+    for at, (one, told, proof) in enumerate(zip(found, reports, proofs, strict=True)):
+        outs = [column[at] or "" for column in columns]
+        folders = [_folder_to_make("--output", pattern, out) for pattern, out in zip(outputs, outs, strict=True)]
+        folders.append(_folder_to_make("--report", report, told))
+        folders.append(_folder_to_make("--manifest", manifest, proof))
+        made.append(Errand(one, tuple(outs), _path(told), _path(proof), tuple(filter(None, folders))))
     return made
+
+
+def _path(name: str | None) -> Path | None:
+    return Path(name) if name else None
 
 
 def expand(inputs: Sequence[str]) -> list[str]:
@@ -71,7 +83,7 @@ def expand(inputs: Sequence[str]) -> list[str]:
 
 
 def _is_glob(given: str) -> bool:
-    return glob.has_magic(given) and not _SCHEME.match(given) and not os.path.lexists(given)
+    return glob.has_magic(given) and not SCHEME.match(given) and not os.path.lexists(given)
 
 
 def _matches(pattern: str) -> list[str]:
@@ -92,7 +104,7 @@ def _names(option: str, pattern: str | None, inputs: Sequence[str], *, many: boo
     known = [field for field in fields if field in PLACEHOLDERS or _INDEX.fullmatch(field)]
     if pattern is None or not (known or many):
         return [pattern] * len(inputs)
-    if pattern == "null:":  # nothing is written, so nothing can be written twice
+    if SCHEME.match(pattern) and not known:  # no file is written, so none can be written twice
         return [pattern] * len(inputs)
     label = f"{option} {printable(pattern)}"
     if wrong := [field for field in fields if field not in known]:
@@ -119,7 +131,7 @@ def _free(name: str, counters: dict[str, Iterator[int]]) -> str:
 
 def fill(pattern: str, given: str, number: int) -> str:
     """The name that a pattern gives for an input, the `number`th of the call; FREE stands where {n} will."""
-    if _SCHEME.match(given) and not os.path.exists(given):
+    if SCHEME.match(given) and not os.path.exists(given):
         name, ext, folder = re.sub(r"[^\w.-]+", "-", given)[:60].strip("-"), "", "."
     else:
         path = Path(given)
@@ -148,7 +160,11 @@ def keep_apart(todo: Sequence[Errand], outputs: Sequence[Sequence[str]]) -> None
     given = {os.path.realpath(one.input): one.label for one in todo if one.input and os.path.exists(one.input)}
     seen: dict[str, Errand] = {}
     for errand, names in zip(todo, outputs, strict=True):
-        for name in (*names, *([str(errand.report)] if errand.report else [])):
+        for name in (*names, *(str(own) for own in (errand.report, errand.manifest) if own)):
+            if "://" in name or name.startswith(
+                RECORDING
+            ):  # replaces nothing: what comes later is sent, or put, after it
+                continue
             place = os.path.realpath(name)
             if one := given.get(place):
                 raise ConfigError(f"{printable(name)}: would replace the input {one}")
@@ -163,9 +179,11 @@ def _folder_to_make(option: str, pattern: str | None, made: str | None) -> str |
     """The folder of a name made from a pattern, where a placeholder is in it: such a folder nobody can have made.
 
     What stands before the first placeholder must be there. Raises ConfigError."""
-    if not pattern or not made or pattern == made:
+    if not pattern or not made or pattern == made or "://" in pattern:
         return None
+    label = f"{option} {printable(pattern)}"
+    pattern, made = pattern.removeprefix(RECORDING), made.removeprefix(RECORDING)
     fixed = os.path.dirname(_FIELD.split(pattern)[0])
     if fixed and not os.path.isdir(fixed):
-        raise ConfigError(f"{option} {printable(pattern)}: there is no folder {printable(fixed)}; make it first")
+        raise ConfigError(f"{label}: there is no folder {printable(fixed)}; make it first")
     return os.path.dirname(made.rstrip("/")) if _FIELD.search(os.path.dirname(pattern.rstrip("/"))) else None

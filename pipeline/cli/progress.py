@@ -53,6 +53,12 @@ class Progress:
             elif not self._quiet:
                 print(f"cleanplate: {text}", file=sys.stderr)
 
+    def hashing(self, name: str, done: int, total: int) -> None:
+        """Called while the files of a manifest are hashed."""
+        if self._bar and self._task is not None:
+            of = max(1, total >> 20)
+            self._bar.update(self._task, completed=done >> 20, total=of, description=f"hashing {escaped(name)}, MiB")
+
     def tick(self, supervisor: Supervisor) -> None:
         """Called at every turn of the run's loop."""
         if self._quiet or (self._bar is None and time.monotonic() < self._next):

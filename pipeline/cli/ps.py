@@ -41,7 +41,8 @@ def ps(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
             f"{escaped(one.input)} -> {escaped(one.output)}"
         )
         if look:
-            print(" " * 31 + ", ".join(f"{stage} {count}" for stage, count in told["workers"].items()))
+            lost = f"; {told['dropped']} dropped" if told["dropped"] else ""
+            print(" " * 31 + ", ".join(f"{stage} {count}" for stage, count in told["workers"].items()) + lost)
 
 
 def looks(instances: list[Instance]) -> list[tuple[Instance, dict[str, Any] | None]]:
@@ -60,13 +61,14 @@ def looks(instances: list[Instance]) -> list[tuple[Instance, dict[str, Any] | No
 
 
 def facts(look: dict[str, Any] | None) -> dict[str, Any]:
-    """What is listed of a status: `frames` that are out, `fps` since the start, `workers` by stage."""
+    """What is listed of a status: `frames` that are out, `fps` since the start, those `dropped`, `workers` by stage."""
     if look is None:
-        return {"phase": None, "frames": None, "fps": None, "workers": None}
+        return {"phase": None, "frames": None, "fps": None, "dropped": None, "workers": None}
     done = live.finished(look)
     return {
         "phase": look["phase"],
         "frames": done,
         "fps": round(done / look["seconds"], 3) if look["seconds"] else 0.0,
+        "dropped": live.dropped(look),
         "workers": {name: stage["wanted"] for name, stage in look["stages"].items()},
     }

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli import complete, pointing
+from pipeline.cli import complete, pointing, proving, weak
 from pipeline.cli.batch import Batch
 from pipeline.cli.inputs import Errand, errands, keep_apart
 from pipeline.cli.progress import Progress
@@ -24,7 +24,11 @@ from stages.ingest.span import parse_time
 
 HELP = """Run a pipeline on an input, or on several, one after the other.
 
-An input is a video file, a picture, a folder of pictures, or `lavfi:GRAPH`. With several inputs (--input again and
+An input is a video file, a picture, a folder of pictures, `lavfi:GRAPH`; or live: `cam:0`, `cam:test`, `screen:`,
+rtsp://, http(s)://, srt://, and `tcp://HOST:PORT?width=W&height=H&rate=R`, which listens for raw BGR24 or nut.
+An output is a file, a folder of pictures, `null:`; or `window:`, `recording:FOLDER`, rtsp:// and srt:// (pushed),
+http://127.0.0.1:PORT/ (Motion JPEG), tcp://HOST:PORT. --output may be given again. ${NAME} in an address stands for a
+variable of the environment: passwords belong there. With several inputs (--input again and
 again, or a quoted glob) the output is a pattern: {name} and {ext} of the input, its {folder}, and {index}, from 1
 ({index:03} has three digits); {n} is the first number that is still free. A failed input does not stop the others;
 the exit code is then that of the first one that failed. --start and --end are times as a player shows them: seconds,
@@ -47,6 +51,10 @@ Examples:
 
   cleanplate run remove-target -i street.mp4 -o clean.mp4 --target car:2@10 --target dog@30
 
+  cleanplate run live-camera -i cam:0 -o window: -o walk.mp4
+
+  cleanplate run live-rtsp -i 'rtsp://${CAMERA}@192.168.1.20/stream1' -o recording:/srv/clean
+
   cleanplate run remove-people -i film.mp4 -o clean.mp4 --metrics 9100   # on http://127.0.0.1:9100/metrics
 """
 
@@ -60,8 +68,9 @@ def run(
         list[str] | None,
         typer.Option("--input", "-i", metavar="INPUT", help="What goes into the first stage; may be given again."),
     ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="OUTPUT", help="Where the last stage puts the result.")
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option("--output", "-o", metavar="OUTPUT", help="Where the result goes; may be given again."),
     ] = None,
     sets: Annotated[
         list[str] | None,
@@ -85,6 +94,12 @@ def run(
     end: Annotated[str | None, typer.Option(help="Leave out this time and what comes after it.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
     report: Annotated[str | None, typer.Option(help="Write the run report (JSON) there, whatever the end.")] = None,
+    manifest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write there what was done, chained, and beside it FILE.frames.gz; `verify`."
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of this run, for `ps` and `stop`.")] = None,
     no_clobber: Annotated[bool, typer.Option("--no-clobber", help="Refuse to replace an existing output.")] = False,
     offline: Annotated[
@@ -96,12 +111,14 @@ def run(
             min=0, max=65535, metavar="PORT", help="Serve metrics for Prometheus on 127.0.0.1:PORT; 0: a free port."
         ),
     ] = None,
+    allow_weak: weak.AllowWeak = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    todo = errands(inputs or (), output, report)
+    todo = errands(inputs or (), outputs or (), report, manifest)
     values = [*(sets or ()), *_range(config, start, end), *pointing.as_sets(config, targets or ())]
-    plans = [load_config(config, sets=values, given=errand.input, wanted=errand.output) for errand in todo]
+    values += weak.as_sets(config, allow_weak)
+    plans = [load_config(config, sets=values, given=errand.input, wanted=errand.outputs) for errand in todo]
     pointing.check(plans[0], frames)
     if len(todo) > 1:
         keep_apart(todo, [plan.outputs for plan in plans])
@@ -117,6 +134,7 @@ def run(
                 name=name,
                 limit=frames,
                 report=errand.report,
+                proof=proving.of(errand.manifest, plan_of[errand], progress.hashing),
                 told=progress.say,
                 tick=progress.tick,
             )
@@ -167,9 +185,9 @@ def _check_targets(errand: Errand, kept: Sequence[str]) -> None:
     for output in kept:
         if os.path.exists(output):
             raise ConfigError(f"--no-clobber: {output} exists")
-    folder = errand.report.absolute().parent if errand.report else None
-    if folder and not folder.is_dir() and os.path.dirname(str(errand.report)) not in errand.folders:
-        raise ConfigError(f"--report {errand.report}: there is no folder {errand.report and errand.report.parent}")
+    for option, path in (("--report", errand.report), ("--manifest", errand.manifest)):
+        if path and not path.absolute().parent.is_dir() and os.path.dirname(str(path)) not in errand.folders:
+            raise ConfigError(f"{option} {path}: there is no folder {path.parent}")
 
 
 def _show(result: Result, *, quiet: bool, debug: bool, short: bool = False) -> None:
@@ -207,7 +225,7 @@ def _troubles(report: dict[str, Any]) -> str:
 def summary(report: dict[str, Any]) -> str:
     """A run in a few readable lines."""
     frames, stages = report["frames"], report["stages"]
-    where = report["output"].get("output", "")
+    where = ", ".join(str(facts["output"]) for facts in report["outputs"].values() if facts.get("output"))
     lost = sum(frames["dropped"].values())
     first = f"{where or report['pipeline']}: {frames['output']} of {frames['accepted']} frames"
     first += f", {lost} dropped" if lost else ""

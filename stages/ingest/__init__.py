@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Mapping
+from importlib import import_module
 
 from pipeline.errors import ConfigError
+from pipeline.masking import masked
+from pipeline.outlets import SCHEME
+from pipeline.reading import close_match
 from pipeline.stage import Source
 from stages.ingest.still import is_still
 
-# Two letters at least: `C:\clip.mp4` is a path.
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?!\\)")
+SCHEMES: Mapping[str, str] = {
+    "lavfi": "lavfi:Lavfi",
+    "rtsp": "stream:Stream",
+    "rtsps": "stream:Stream",
+    "http": "stream:Stream",
+    "https": "stream:Stream",
+    "srt": "stream:Stream",
+    "cam": "camera:Camera",
+    "screen": "screen:Screen",
+    "tcp": "tcp:Tcp",
+    "relay": "relay:Relay",
+}
+"""By the scheme of an address its module and class, in this package."""
 
 
 class Auto(Source):
-    """Stands for the source that fits the input: a file, a folder of pictures, or `lavfi:GRAPH`, a test picture."""
+    """Stands for the source that fits the input: a file, a folder of pictures, or what its scheme says (SCHEMES)."""
 
     @classmethod
     def pick(cls, where: str | None) -> type[Source]:
         """The class for an address (None: not known yet, a file is assumed). Raises ConfigError."""
-        from stages.ingest.file import File
-        from stages.ingest.images import Images
-        from stages.ingest.lavfi import Lavfi
-
-        match = _SCHEME.match(where or "")
+        match = SCHEME.match(where or "")
         if match is None or os.path.exists(where or ""):
-            return Images if where and (os.path.isdir(where) or is_still(where)) else File
+            return _load("images:Images" if where and (os.path.isdir(where) or is_still(where)) else "file:File")
         scheme = match[1].lower()
-        if scheme == "lavfi":
-            return Lavfi
-        if "://" in (where or "") or scheme == "cam":
-            raise ConfigError(f"--input {where}: live inputs ({scheme}:) come in a later version; give a file")
-        return File
+        if scheme in SCHEMES:
+            return _load(SCHEMES[scheme])
+        if "://" in (where or ""):
+            raise ConfigError(f"--input {masked(where or '')}: no input of this kind{close_match(scheme, SCHEMES)}")
+        return _load("file:File")
 
     @classmethod
     def kinds(cls) -> tuple[type[Source], ...]:
         """All classes that it may stand for: what is configured for one of them is no mistake for another."""
-        from stages.ingest.file import File
-        from stages.ingest.images import Images
-        from stages.ingest.lavfi import Lavfi
+        return tuple(_load(name) for name in dict.fromkeys(("file:File", "images:Images", *SCHEMES.values())))
 
-        return File, Images, Lavfi
+
+def _load(name: str) -> type[Source]:
+    module, _, kind = name.partition(":")
+    found: type[Source] = getattr(import_module(f"stages.ingest.{module}"), kind)
+    return found

@@ -69,13 +69,16 @@ def from_matrix(matrix: tuple[int, ...]) -> Orientation | None:
 
 
 def _display_matrix(picture: VideoFrame) -> tuple[int, ...] | None:
-    from av.sidedata.sidedata import Type
+    from av.sidedata.sidedata import SideDataContainer, Type
 
+    # Not `picture.side_data`: that ties the picture to itself, and with its pool it would stay until Python looks for
+    # garbage, one at each lost connection or in a folder of photographs.
+    of: Any = SideDataContainer  # the stubs do not know that it is made of a frame
     try:
-        found = picture.side_data
+        found = of(picture)
     except ValueError:  # PyAV reads all or nothing, and there is a kind that it does not know
-        found = _without_nameless(picture).side_data
-    data: Any = found.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
+        found = of(_without_nameless(picture))
+    data = found.get(Type.DISPLAYMATRIX)
     return None if data is None or data.buffer_size < 36 else struct.unpack("=9i", bytes(data)[:36])
 
 

@@ -26,7 +26,9 @@ class Background:
     def __init__(self, height: int, width: int, tolerance: int) -> None:
         """`tolerance`: levels by which each of blue, green and red may differ in two colours that agree."""
         self._tolerance = tolerance
-        self._color = np.empty((height, width, 3), np.uint8)
+        self._bands = [slice(first, min(first + BAND, height)) for first in range(0, height, BAND)]
+        self._color = np.empty((BAND, width, 3), np.uint8)
+        self._parts = tuple(np.empty((BAND, width), np.uint8) for _ in range(3))
         self._none = np.zeros((height, width), np.uint8)
         self._differs, self._alike, self._adopted = (np.empty((height, width), np.uint8) for _ in range(3))
 
@@ -39,19 +41,22 @@ class Background:
         """Where the picture is open (`free`) and its colour is not the remembered one, uint8 [H, W] of 0 and 255.
 
         It is valid until the next call; `learn` builds on it."""
-        cv2.absdiff(image, before["color"], dst=self._color)
-        cv2.threshold(self._color, self._tolerance, 255, cv2.THRESH_BINARY, dst=self._color)
-        cv2.cvtColor(self._color, cv2.COLOR_BGR2GRAY, dst=self._differs)  # not 0 where any colour differs
-        cv2.compare(self._differs, 0, cv2.CMP_GT, dst=self._differs)
-        return cv2.bitwise_and(self._differs, free, dst=self._differs)  # type: ignore[no-any-return]
+        for rows in self._bands:
+            differs = self._differs[rows]
+            parts = [part[: len(differs)] for part in self._parts]
+            off = cv2.absdiff(image[rows], before["color"][rows], dst=self._color[: len(differs)])
+            blue, green, red = cv2.split(off, parts)
+            cv2.max(cv2.max(blue, green, dst=blue), red, dst=differs)
+            cv2.compare(differs, self._tolerance, cv2.CMP_GT, dst=differs)
+            cv2.bitwise_and(differs, free[rows], dst=differs)
+        return self._differs
 
     def learn(self, image: Image, free: Image, before: Arrays, after: Arrays, forget: bool) -> None:
         """Write every pixel of `after` from `before` and one picture. `compare` must have been called on it.
 
         With `forget`, whatever is remembered counts for nothing."""
         votes = self._none if forget else before["votes"]
-        for first in range(0, len(image), BAND):
-            rows = slice(first, first + BAND)
+        for rows in self._bands:
             self._vote(votes[rows], free[rows], after["votes"][rows], rows)
             self._step(image[rows], before["color"][rows], after["color"][rows])
             hidden = cv2.bitwise_not(free[rows], dst=self._alike[rows])

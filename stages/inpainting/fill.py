@@ -16,7 +16,7 @@ from models.pinned import Pins
 from models.registry import load_inpainter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec, Image
-from pipeline.stage import Transform, live
+from pipeline.stage import live
 from stages.box import Box
 from stages.inpainting.grain import Grain
 from stages.inpainting.holes import Crop, find_crops, widened
@@ -25,6 +25,7 @@ from stages.inpainting.pace import Pace
 from stages.inpainting.rim import match_rim
 from stages.inpainting.seam import WIDTH as SEAM
 from stages.inpainting.seam import Seam
+from stages.network import OnNetwork
 
 SPECK = 64  # pixels: a smaller hole is not worth a network
 CALL = 64 * 64  # pixels: what each crop weighs beside its own
@@ -36,7 +37,7 @@ FRAME_S, PIXEL_S = 2e-9, {Level.PLATE: 2e-8, Level.TELEA: 3e-8, Level.SOLID: 4e-
 Work = list[Crop]
 
 
-class Inpainting(Transform):
+class Inpainting(OnNetwork):
     """Fills what is left of the holes, each frame by itself, from crops around them.
 
     A frame of a live stream that would come too late is filled less well (see ladder.py), and `level` says how well; a
@@ -44,14 +45,10 @@ class Inpainting(Transform):
 
     reads: ClassVar[tuple[str, ...]] = ("filled", "rest", "mask")
     writes: ClassVar[tuple[str, ...]] = ("clean", "level")
-    heavy: ClassVar[bool] = True
-    deadline: ClassVar[float] = 10.0
-    setup_deadline: ClassVar[float] = 240.0  # every size of crop is made ready at the start
 
     model: str = Field(
         default="auto", description="auto, lama, push-pull, telea; auto is lama where its weights are, else push-pull"
     )
-    weights: str | None = Field(default=None, description="a weights file of one's own")
     margin: int = live(default=48, ge=4, le=512, description="pixels of picture around a hole that the model sees")
     scale: float = live(
         default=1.0, ge=0.1, le=1, description="size at which the model works: at 0.5 quicker by about 4, and softer"
@@ -59,7 +56,6 @@ class Inpainting(Transform):
     engine: Literal["auto", "torch", "openvino"] = Field(
         default="auto", description="what executes the network; auto: the fastest that is installed"
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="auto: the faster on this machine"
     )

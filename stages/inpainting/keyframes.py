@@ -58,9 +58,6 @@ class Keyframes:
     def forget(self) -> None:
         self.table["used"] = 0
 
-    def drop(self, slot: int) -> None:
-        self.table["used"][slot] = 0
-
     @property
     def newest_first(self) -> list[int]:
         """The slots in use."""

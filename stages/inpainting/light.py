@@ -68,7 +68,7 @@ def change_of_light(old: Image, new: Image, known: Image, tolerance: int) -> Lig
     or where light does not explain it.
 
     `tolerance`: levels within which two colours are alike."""
-    x, y = _samples(old, known), _samples(new, known)
+    x, y = _samples(known, old, new)
     if len(x) < FEWEST or _unchanged(x, y):
         return None
     light = _fit(x, y)
@@ -84,7 +84,7 @@ def change_of_light(old: Image, new: Image, known: Image, tolerance: int) -> Lig
 
 def step_of_light(old: Image, new: Image, seen: Image) -> Light:
     """How much a memory has followed the light from one frame to the next, where it could: by one level at most."""
-    x, y = _samples(old, seen), _samples(new, seen)
+    x, y = _samples(seen, old, new)
     near = (np.abs(y - x) <= 1).all(1)
     if near.sum() < FEWEST:
         return Light.same()
@@ -104,9 +104,12 @@ def _unchanged(x: Floats, y: Floats) -> bool:
     return all(np.abs(np.median(change[half], axis=0)).max() < LEAST for half in (lighter, ~lighter) if half.any())
 
 
-def _samples(picture: Image, known: Image) -> Floats:
+def _samples(known: Image, *pictures: Image) -> list[Floats]:
+    """The colours [N, 3] of the same pixels, evenly spread over what is known, of each picture."""
     step = max(1, round((known.size / SAMPLES) ** 0.5))
-    return picture[::step, ::step][known[::step, ::step] > 0].astype(np.float32)
+    chosen = np.flatnonzero(known[::step, ::step] > 0)
+    rows = [np.ascontiguousarray(picture[::step, ::step]).reshape(-1, 3) for picture in pictures]
+    return [row[chosen].astype(np.float32) for row in rows]
 
 
 def _fit(x: Floats, y: Floats) -> Light | None:

@@ -82,20 +82,19 @@ class Moving:
         """It seems to move for the first time: the plate so far becomes a keyframe, the way into it is looked for.
 
         None where there is none: another scene. False where it is in its place after all, and other things move."""
-        if len(self.keys.newest_first) and self.keys.newest >= index - 1:
-            self.keys.forget()
-        self.keys.keep(index - 1, picture, hole, IDENTITY, invented=given)
-        slot = self.keys.newest_first[0]
-        found = register(self._grey, self.keys.grey(slot), self._open, self.keys.shown(slot))
+        reduced = self.keys.reduced
+        found = register(self._grey, reduced.grey(picture), self._open, reduced.open(hole))
         if found is None:
             return None
         self._way["calm"] = self._way["calm"] + 1 if found.off > STANDS else 0
         if found.off < MOVES and self._way["calm"] < SUSPECT:
-            self.keys.drop(slot)
             self._note(index, IDENTITY)
             return False
+        if self.keys.newest >= index - 1:
+            self.keys.forget()
+        self.keys.keep(index - 1, picture, hole, IDENTITY, invented=given)
         self._way["moving"], self._way["calm"] = 1, 0
-        self._step(index, self.keys.reduced.full(found.homography))
+        self._step(index, reduced.full(found.homography))
         return True
 
     def go_on(self, index: int, before: Arrays) -> bool:

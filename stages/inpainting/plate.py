@@ -27,10 +27,12 @@ class Plate(Transform):
 
     While the camera stands it learns in place (standing.py); when it moves, what was learned becomes the first of
     several pictures that are looked into along the camera's way (moving.py). A cut makes it forget everything: a wrong
-    plate is worse than none.
+    plate is worse than none. Where it is newly said what is to be removed (`Frame.choice`), it forgets what is masked
+    now and was not before: that is what was seen there, not what is behind it.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("image", "mask")
+    may_read: ClassVar[tuple[str, ...]] = ("objects",)
     writes: ClassVar[tuple[str, ...]] = ("filled", "rest")
     recalls: ClassVar[tuple[str, ...]] = ("clean", "level")
     stateful: ClassVar[bool] = True
@@ -52,6 +54,7 @@ class Plate(Transform):
     )
 
     _known: Image = PrivateAttr()
+    _anew: bool = PrivateAttr(default=False)
     _standing: Standing = PrivateAttr()
     _moving: Moving = PrivateAttr()
     _seam: Seam = PrivateAttr()
@@ -60,7 +63,8 @@ class Plate(Transform):
     def memory(self, spec: FrameSpec) -> Layout:
         """What has to be as it was when a frame is done again."""
         size = (spec.height, spec.width)
-        return Standing.memory(*size) | Moving(*size).memory()
+        own: Layout = {"choice": ((2,), "i8")}  # one more than `Frame.choice` (0: no frame yet), and since which frame
+        return Standing.memory(*size) | Moving(*size).memory() | own
 
     def pool(self, spec: FrameSpec) -> Layout:
         """Pictures, which are kept once."""
@@ -76,6 +80,9 @@ class Plate(Transform):
     def process(self, frame: Frame) -> None:
         """Learn; then write `filled` and `rest`. Depends on nothing but the frame, its `before` and its pool."""
         np.copyto(frame.filled, frame.image)
+        former, since = frame.before["choice"].tolist()
+        self._anew = former not in (0, frame.choice + 1)
+        frame.after["choice"][:] = frame.choice + 1, frame.index if self._anew else since
         self._moving.begin(frame.before, frame.pool)
         if self._moving.moves:
             self._while_moving(frame)
@@ -101,7 +108,9 @@ class Plate(Transform):
         self._standing.learn(frame.image, seen, frame.before, frame.after, forget=forget, settled=settled)
         if not forget:
             self._recall(frame)
-            self._standing.show_beyond(seen, frame.mask, frame.filled, frame.after)
+            self._standing.show_beyond(seen, frame.mask, frame.filled, frame.after, frame.spared)
+        if self._anew:
+            self._standing.lose(_uncovered(frame), frame.after)
         self._standing.show(frame.mask, frame.filled, self._known, frame.after, frame.pool)
         self._borrow(frame)
 
@@ -126,14 +135,18 @@ class Plate(Transform):
             return
         self._standing.leave(frame.after)
         self._gather(frame)
-        self._moving.keep(frame, self._best(frame.finished))
+        self._moving.keep(frame, self._best(frame))
 
     def _gather(self, frame: Frame) -> None:
+        if self._anew:
+            self._moving.keys.forget()
         np.copyto(self._known, self._moving.fill(frame.index, frame.image, frame.mask, frame.mask, frame.filled))
 
     def _borrow(self, frame: Frame) -> None:
         """What a standing camera has not seen from here, it may have seen before it came to a stand."""
         needed = cv2.subtract(frame.mask, self._known)
+        if self._anew:
+            self._moving.keys.forget()
         if not self._moving.keys.newest_first or not needed.any():
             return
         found = self._moving.fill(frame.index, frame.image, frame.mask, needed, frame.filled)
@@ -142,7 +155,7 @@ class Plate(Transform):
 
     def _recall(self, frame: Frame) -> None:
         """Learn what was invented in a finished frame of this scene."""
-        finished = self._best(frame.finished)
+        finished = self._best(frame)
         if finished is not None and finished.index >= self._moving.since and finished.rest.any():
             self._standing.give(finished.clean, finished.rest.copy(), frame.after, frame.pool)
 
@@ -155,10 +168,22 @@ class Plate(Transform):
             self._grain.add(box.of(frame.filled), np.ascontiguousarray(box.of(self._known)), x, y)
 
     @staticmethod
-    def _best(finished: Frame | None) -> Frame | None:
-        """A finished frame, unless it was filled in haste: that is better invented once more."""
-        return finished if finished is None or finished.level <= WELL else None
+    def _best(frame: Frame) -> Frame | None:
+        """The finished frame, unless it was filled in haste, which is better invented once more, or still shows what
+        is to be removed since."""
+        finished = frame.finished
+        good = finished is not None and finished.level <= WELL and finished.choice == frame.choice
+        return finished if good else None
 
     def _forget(self, frame: Frame) -> None:
         self.context.count("plate_forgotten")
         self._moving.forget(frame.index)
+
+
+def _uncovered(frame: Frame) -> Image:
+    """What is masked and was not before it was newly said what is to be removed: uint8 [H, W] of 0 and 255.
+
+    All of it, where no frame is at hand from between that and the time before when it was said: in a live stream,
+    somebody may have been shown meanwhile, for no longer than frames are under way."""
+    finished, since = frame.finished, int(frame.before["choice"][1])
+    return frame.mask if finished is None or finished.index < since else cv2.subtract(frame.mask, finished.mask)

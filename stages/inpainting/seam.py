@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 
@@ -26,21 +28,13 @@ class Seam:
         if tight is None:
             return
         area = tight.grown(1, *mask.shape)  # one more, so that the erosion sees where the mask ends
-        edge, within = area.of(mask), area.of(where)
-        ring = self._ring[: edge.shape[0], : edge.shape[1]]
-        for step, buffer in enumerate(self._inner, 1):
-            inner = buffer[: edge.shape[0], : edge.shape[1]]
-            cv2.erode(edge, _SQUARE, dst=inner)
-            cv2.subtract(edge, inner, dst=ring)
-            cv2.bitwise_and(ring, within, dst=ring)
-            _mix(area.of(result), area.of(real), ring, 1 - step / (WIDTH + 1))
-            edge = inner
-
-
-def _mix(result: Image, real: Image, ring: Image, share: float) -> None:
-    points = cv2.findNonZero(ring)
-    if points is None:
-        return
-    x, y = points[:, 0, 0], points[:, 0, 1]
-    mixed = real[y, x] * np.float32(share) + result[y, x] * np.float32(1 - share)
-    result[y, x] = (mixed + 0.5).astype(np.uint8)
+        hole, shape = area.of(mask), area.of(mask).shape
+        ring, *inner = (plane[: shape[0], : shape[1]] for plane in (self._ring, *self._inner))
+        for outer, less in itertools.pairwise((hole, *inner)):
+            cv2.erode(outer, _SQUARE, dst=less)
+        cv2.bitwise_and(cv2.subtract(hole, inner[-1], dst=ring), area.of(where), dst=ring)
+        y, x = np.divmod(np.flatnonzero(ring > 0), shape[1])
+        depth = np.add.reduce([plane[y, x] > 0 for plane in inner], dtype=np.float32) + 1
+        share = (1 - depth / (WIDTH + 1))[:, None]
+        shown = area.of(result)
+        shown[y, x] = (area.of(real)[y, x] * share + shown[y, x] * (1 - share) + 0.5).astype(np.uint8)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.frame import Image
 from stages.box import Box, tight_box
+from stages.reduce import reduced
 
 ROWS = 180  # of the reduced picture, about: shadows are soft
 CERTAIN = 8  # frames that must speak for a remembered colour
@@ -16,9 +17,11 @@ REACH = 0.75  # of the mask's larger side: how far a shadow or a reflection may 
 LEAST, LEAST_STILL = 5.0, 3.0  # levels of difference: to become one, and to stay one
 MOST = 110.0  # levels: more is no shadow
 OWN_TEXTURE = 4.0  # levels: what differs from the plate by something finer is a thing, not its shadow
+LIFT = 4  # levels by which all are lighter before shares are taken: noise in the dark is no change of light
 OWN_SHARE = 0.09  # the same of the share of light that is left: a shadow keeps the texture it falls on, only darker
 SAME_HUE = 0.10  # by which the share of light that is left may differ between the colours
 DARKEST = 0.25  # share of the light that a shadow leaves, at least
+MOST_HIDDEN = 0.9  # share of the part of the picture that is looked at
 FEATHER = 2  # reduced pixels over which it fades out
 
 _SQUARE = np.ones((3, 3), np.uint8)
@@ -49,15 +52,16 @@ class Shadows:
         small = (box.x1 - box.x0) // self._ratio, (box.y1 - box.y0) // self._ratio
         if min(small) < 8:
             return None
-        hidden = _reduced(box.of(mask), small) > 0
-        if hidden.mean() > 0.9:
+        hidden = cv2.compare(reduced(box.of(mask), self._ratio), 0, cv2.CMP_GT)
+        if cv2.countNonZero(hidden) > MOST_HIDDEN * hidden.size:
             return None
-        sure = (_reduced(box.of(votes), small, cv2.INTER_NEAREST) >= CERTAIN) & ~hidden
-        now, then = (_reduced(box.of(picture), small).astype(np.float32) for picture in (image, plate))
-        now[hidden] = then[hidden]  # so that who is hidden does not spread into what is around
-        stays = _reduced(box.of(former), small) > 127
-        candidates = sure & self._candidates(now, then, hidden, stays, tolerance)
-        found = _touching(candidates, hidden)
+        within = hidden > 0
+        sure = (box.of(votes)[:: self._ratio, :: self._ratio] >= CERTAIN) & ~within
+        now, then = (reduced(box.of(picture), self._ratio).astype(np.float32) for picture in (image, plate))
+        cv2.copyTo(then, hidden, now)  # so that who is hidden does not spread into what is around
+        stays = reduced(box.of(former), self._ratio) > 127
+        candidates = sure & self._candidates(now, then, within, stays, tolerance)
+        found = _touching(candidates, within)
         if not found.any():
             return None
         wide = cv2.dilate(found.view(np.uint8) * np.uint8(255), _SQUARE, iterations=FEATHER)
@@ -74,17 +78,36 @@ class Shadows:
     def _candidates(self, now: Floats, then: Floats, hidden: Bools, stays: Bools, tolerance: int) -> Bools:
         change = now - then
         size = _most(np.abs(change))
-        differs = np.where(stays, size > LEAST_STILL, cv2.blur(size, (3, 3)) > LEAST)
-        left = (now + 4) / (then + 4)
-        share = (left[..., 0] + left[..., 1] + left[..., 2]) / 3
-        same_hue = _most(np.abs(left - share[..., None])) < SAME_HUE
-        darker = (share < 1) & (share > DARKEST) & same_hue & (_fine(share) < OWN_SHARE)
-        mirrored = _below(hidden) & (_most(_fine(change)) < OWN_TEXTURE)
-        near = cv2.dilate(hidden.view(np.uint8), _SQUARE, iterations=NEAR) > 0
-        soft = (differs & (size < MOST) & (darker | mirrored)).view(np.uint8)
+        differs = np.where(stays, size > LEAST_STILL, cv2.blur(size, (3, 3)) > LEAST) & (size < MOST)
+        soft = (differs & (_darker(now, then) | _mirrored(change, differs, hidden))).view(np.uint8)
         whole = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, _SQUARE, iterations=2) > 0
+        near = cv2.dilate(hidden.view(np.uint8), _SQUARE, iterations=NEAR) > 0
         candidates: Bools = whole | (near & (size > tolerance))
         return candidates
+
+
+def _darker(now: Floats, then: Floats) -> Bools:
+    """Where less light falls on the same thing."""
+    share = _grey(now) / _grey(then)
+    darker: Bools = (share < 1) & (share > DARKEST) & (_fine(share) < OWN_SHARE)
+    y, x = np.divmod(np.flatnonzero(darker), darker.shape[1])
+    left = (now[y, x] + LIFT) / (then[y, x] + LIFT)
+    darker[y, x] = np.abs(left - share[y, x, None]).max(1) < SAME_HUE
+    return darker
+
+
+def _mirrored(change: Floats, differs: Bools, hidden: Bools) -> Bools:
+    """Where a polished floor may show who stands on it."""
+    mirrored: Bools = _below(hidden) & differs
+    tight = tight_box(mirrored.view(np.uint8))
+    if tight is not None:
+        part = tight.grown(3, *mirrored.shape).slices
+        mirrored[part] &= _most(_fine(change[part])) < OWN_TEXTURE
+    return mirrored
+
+
+def _grey(picture: Floats) -> Floats:
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) + np.float32(LIFT)  # type: ignore[no-any-return]
 
 
 def feathered(where: Image, mask: Image, pixels: int) -> Floats:
@@ -111,9 +134,9 @@ def _fine(values: Floats) -> Floats:
 def _below(hidden: Bools) -> Bools:
     """Where a polished floor would show who stands on it: under each column's lowest hidden pixel, as far down as that
     column is hidden above it."""
-    rows = np.arange(len(hidden))[:, None]
-    lowest = np.where(hidden.any(0), len(hidden) - 1 - hidden[::-1].argmax(0), len(hidden))
-    tall = hidden.sum(0)
+    rows = np.arange(len(hidden), dtype=np.int32)[:, None]
+    lowest = np.where(hidden.any(0), len(hidden) - 1 - hidden[::-1].argmax(0), len(hidden)).astype(np.int32)
+    tall = hidden.sum(0, dtype=np.int32)
     under: Bools = (rows > lowest) & (rows <= lowest + tall)
     return under
 
@@ -122,11 +145,9 @@ def _touching(candidates: Bools, hidden: Bools) -> Bools:
     """The candidates that touch what is hidden, directly or by way of others."""
     both = (candidates | hidden).view(np.uint8)
     both = cv2.morphologyEx(both, cv2.MORPH_OPEN, _SQUARE)  # a thread of noise connects nothing
-    _, labels = cv2.connectedComponents(both, connectivity=4)
-    rooted = np.unique(labels[hidden & (both > 0)])
-    found: Bools = np.isin(labels, rooted[rooted > 0]) & candidates
+    count, labels = cv2.connectedComponents(both, connectivity=4)
+    rooted = np.zeros(count, np.bool_)
+    rooted[labels[hidden & (both > 0)]] = True
+    rooted[0] = False
+    found: Bools = rooted[labels] & candidates
     return found
-
-
-def _reduced(picture: Image, size: tuple[int, int], interpolation: int = cv2.INTER_AREA) -> Image:
-    return cv2.resize(picture, size, interpolation=interpolation)  # type: ignore[no-any-return]

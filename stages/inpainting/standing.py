@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from stages.inpainting.light import Light, change_of_light, step_of_light
 from stages.inpainting.shadow import Shadows, feathered
 
 FEATHER = 2  # pixels over which the plate fades out where a shadow ends
+LOOK = 2  # frames after which a first shadow is looked for again: one that is seen a frame later is not missed
 FOLLOW = 0.9  # levels by which the light must have changed until what is hidden is changed with it
 
 LIGHT = np.dtype([("gain", "<f4", (3,)), ("offset", "<f4", (3,))])
@@ -55,9 +57,10 @@ class Standing:
 
     @staticmethod
     def memory(height: int, width: int) -> Layout:
-        """`given`: 1 where a colour was given; `beyond`: 255 where a shadow was found; `lights`: bytes."""
+        """`given`: 1 where a colour was given; `beyond`: 255 where a shadow was found; `lights`: bytes; `turn`: 0 where
+        it is time to look for a first shadow."""
         flat = ((height, width), "u1")
-        own: Layout = {"given": flat, "beyond": flat, "lights": ((LIGHTS.itemsize,), "u1")}
+        own: Layout = {"given": flat, "beyond": flat, "lights": ((LIGHTS.itemsize,), "u1"), "turn": ((1,), "u1")}
         return Background.memory(height, width) | DriftTest(height, width).memory() | own
 
     @staticmethod
@@ -76,8 +79,8 @@ class Standing:
         found = Comparison(memory, light, free, proven, differs)
         found.cut = self._change.happened(free, differs, before["votes"])
         found.drifted = self._drift.happened(image, hidden, before)
-        if self._shadows is not None and not found.cut:
-            former = before["beyond"]
+        former = before["beyond"]
+        if self._shadows is not None and not found.cut and (before["turn"][0] == 0 or former.any()):
             found.beyond = self._shadows.find(image, memory["color"], before["votes"], hidden, former, self._tolerance)
             if found.beyond is not None:
                 box, where = found.beyond
@@ -91,6 +94,7 @@ class Standing:
         """Leave all of the memory complete for the next frame. `settled`: what seemed a drift was none."""
         self._background.learn(image, seen.free, seen.before, after, forget)
         self._drift.renew(before, after, forget or settled or seen.light is not None)
+        after["turn"][0] = (before["turn"][0] + 1) % LOOK
         after["beyond"][:] = 0
         if seen.beyond is not None and not forget:
             seen.beyond[0].of(after["beyond"])[:] = seen.beyond[1]
@@ -131,25 +135,34 @@ class Standing:
         """Write into `out` [H, W, 3] what is known of the pixels in `hidden`, and set `known` [H, W] there."""
         self._background.known(hidden, after, out=known)
         cv2.copyTo(after["color"], known, out)
-        given = cv2.bitwise_and(cv2.compare(after["given"], 0, cv2.CMP_GT), cv2.subtract(hidden, known))
-        if given.any():
+        if after["given"].any():
+            given = cv2.bitwise_and(cv2.compare(after["given"], 0, cv2.CMP_GT), cv2.subtract(hidden, known))
             light = _read(after["lights"].view(LIGHTS)[0]["given"])
             cv2.copyTo(light.of(pool["gifts"]), given, out)
             cv2.bitwise_or(known, given, dst=known)
 
-    def show_beyond(self, seen: Comparison, mask: Image, out: Image, after: Arrays) -> None:
-        """Write the plate into `out` where a shadow was found, softly at its edge."""
+    def show_beyond(
+        self, seen: Comparison, mask: Image, out: Image, after: Arrays, spared: Iterable[tuple[int, int, int, int]] = ()
+    ) -> None:
+        """Write the plate into `out` where a shadow was found, softly at its edge, but for what is `spared` of it."""
         if seen.beyond is not None:
             box, where = seen.beyond
-            share = feathered(where, box.of(mask), FEATHER)
-            share[where == 0] = 0
-            share = share[..., None]
-            mixed = box.of(after["color"]) * share + box.of(out) * (1 - share)
-            np.copyto(box.of(out), (mixed + 0.5).astype(np.uint8))
+            shown = where > 0
+            for x0, y0, x1, y1 in spared:
+                shown[max(0, y0 - box.y0) : max(0, y1 - box.y0), max(0, x0 - box.x0) : max(0, x1 - box.x0)] = False
+            y, x = np.divmod(np.flatnonzero(shown), where.shape[1])
+            share = feathered(where, box.of(mask), FEATHER)[y, x, None]
+            picture = box.of(out)
+            picture[y, x] = (box.of(after["color"])[y, x] * share + picture[y, x] * (1 - share) + 0.5).astype(np.uint8)
+
+    def lose(self, where: Image, after: Arrays) -> None:
+        """Know nothing any more where that [H, W] is not 0."""
+        for name in ("votes", "given"):
+            after[name][where > 0] = 0
 
     def leave(self, after: Arrays) -> None:
         """The camera moves: nothing is known here any more, and nothing learned."""
-        for name in ("votes", "given", "seen", "beyond", "lights"):
+        for name in ("votes", "given", "seen", "beyond", "lights", "turn"):
             after[name][:] = 0
 
     def whole(self, before: Arrays, pool: Arrays) -> tuple[Image, Image, Image]:

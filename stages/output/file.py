@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import itertools
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
 from stages.ingest.lavfi import SCHEME
 from stages.ingest.still import is_still
 from stages.media import open_media, shown
-from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile, WishError
+from stages.output.codecs import Codec, CodecName, Preset, Profile
 from stages.output.encoding import Encoding
-from stages.output.hardware import HardwareName, choose
-from stages.output.part import Part, count_packets, is_bare
+from stages.output.part import Part, count_packets, fresh_of, is_bare
 from stages.output.publish import Publication
 from stages.output.target import check_target
 from stages.output.tracks import Kind
 from stages.output.views import Canvas, Viewing
+from stages.output.wishes import CONTAINERS, Hardware, check_held, check_wish, encoding_for
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 BESIDE = ".part.old99"  # no name that stands beside the file meanwhile has a longer ending
-IN_AVI = ("mjpeg", "ffv1")  # each picture a whole one: what AVI was made for
 Keep = Literal["copy", "drop"]
 
 
@@ -40,7 +38,7 @@ class File(Viewing):
 
     output: str = Field(default="", description="the file to write; its name says the container")
     codec: CodecName = Field(default="h264", description="ffv1 is lossless; prores goes into .mov and .mkv")
-    hardware: Literal["off", "auto"] | HardwareName = Field(
+    hardware: Hardware = Field(
         default="off", description="encoder of the graphics card; auto: the first that works, else software"
     )
     pixels: str = Field(default="", description="pixel format by FFmpeg's name, as yuv420p10le; empty: the usual one")
@@ -70,13 +68,7 @@ class File(Viewing):
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse at once what the codec cannot follow; what hardware can is known when it is found."""
-        codec = CODECS.get(info.data.get("codec", ""))
-        if codec is not None and info.data.get("hardware") == "off":
-            wishes = {"crf": None, "preset": None, "profile": None} | {str(info.field_name): value}
-            try:
-                codec.settings(**wishes)
-            except WishError as error:
-                raise PydanticCustomError("wish", "{why}", {"why": error.why}) from error
+        check_wish(info.data.get("codec", ""), info.data.get("hardware", ""), str(info.field_name), value)
         return value
 
     def _settings(self, codec: Codec) -> dict[str, str]:
@@ -89,7 +81,7 @@ class File(Viewing):
         self._canvas = self.canvas(spec)
         self._spec = self._canvas.spec
         self._check_target()
-        self._encoding = self._choose_encoding()
+        self._encoding = encoding_for(self.codec, self.hardware, self._encode_with, self.context.note)
         part = Part(f"{self.output}.part", self._encoding)
         if self._resumed is None:
             self._set_aside(part.path)
@@ -102,40 +94,20 @@ class File(Viewing):
         self._frames = self._resumed or 0
         self._part = part
 
-    def _choose_encoding(self) -> Encoding:
-        """Raises SetupError where what is wished for cannot be."""
-        if self.hardware != "off":
-            found = choose(self.codec, self.hardware, self._encode_with, self.context.note)
-            if found is not None:
-                return found
-        try:
-            encoding = self._encode_with(CODECS[self.codec])
-        except ValueError as error:
-            raise SetupError(str(error)) from error
-        encoding.check()
-        return encoding
-
     def _encode_with(self, codec: Codec) -> Encoding:
         return Encoding(codec, self._spec, self._settings(codec), self.pixels)
 
     def _check_target(self) -> None:
         """Refuse what could not be finished, before any work. Raises SetupError."""
-        import av
-
-        path = Path(self.output)
         if not self.output:
             raise SetupError("no output is given: --output FILE")
-        if (form := CONTAINERS.get(path.suffix.lower())) is None:
-            raise SetupError(f"{shown(path)}: {path.suffix or 'no ending'!r} is none of {', '.join(CONTAINERS)}")
+        check_held(self.output, Path(self.output).suffix.lower(), self.codec)
         check_target(self.output, self._spec.source, BESIDE)
-        with av.open(os.devnull, "w", format=form) as container:
-            held = (CODECS[self.codec].container_name or self.codec) in container.supported_codecs
-            if not held or (form == "avi" and self.codec not in IN_AVI):
-                other = ".mkv or .mov" if self.codec == "prores" else ".mkv or .mp4"
-                raise SetupError(f"{shown(path)}: {path.suffix} cannot hold {self.codec}; take {other}")
 
     def _set_aside(self, part: str) -> None:
         """Keep what an interrupted earlier run left."""
+        with suppress(OSError):  # a disk that cannot be written is told of when the part is made
+            os.unlink(fresh_of(part))
         if not os.path.exists(part):
             return
         frames = 0 if is_bare(part) else count_packets(part, self.context.progress)
@@ -156,6 +128,11 @@ class File(Viewing):
         assert self._part is not None
         self._part.add(self._canvas.of(frame), frame.pts, frame.duration)
         self._frames += 1
+
+    def skip(self, frame: Frame) -> None:
+        """What comes before lasts longer: sound stays where it belongs."""
+        if self._part is not None and self._frames:
+            self._part.stretch(frame.pts, frame.duration)
 
     def _source(self) -> str:
         """The file whose other tracks come along; "" where there is none, and a note where it can no longer be read."""

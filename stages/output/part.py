@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pipeline.errors import RunError, SetupError
+from pipeline.errors import CleanplateError, RunError, SetupError
 from pipeline.frame import Image
 from stages.clock import nominal_step
 from stages.media import open_media, reason, shown, stamp
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 MAGIC = b"nut/multimedia container"  # with which NUT begins
+
+
+def fresh_of(path: str) -> str:
+    """Where a part is written anew while the old one still counts; what a kill leaves there is worth nothing."""
+    return f"{path}.new"
 
 
 class Part:
@@ -45,8 +51,17 @@ class Part:
 
         Raises SetupError if there are fewer.
         """
-        fresh = f"{self.path}.new"
-        self._open(fresh)
+        fresh = fresh_of(self.path)
+        try:
+            self._open(fresh)
+            self._copy(frames, progress)
+        except CleanplateError:
+            with suppress(OSError):
+                os.unlink(fresh)  # a disk that is full would otherwise be the fuller for it
+            raise
+        os.replace(fresh, self.path)
+
+    def _copy(self, frames: int, progress: Callable[[], None]) -> None:
         kept = 0
         for packet in read_packets(self.path, progress):
             if kept == frames:
@@ -58,7 +73,6 @@ class Part:
             kept += 1
         if kept < frames:
             raise SetupError(f"{shown(self.path)}: holds {kept} of the {frames} frames that were written")
-        os.replace(fresh, self.path)
 
     def _check_header(self, packet: Packet[VideoStream]) -> None:
         """An encoder's header must be the same in every incarnation, or its packets would not fit together."""
@@ -86,6 +100,10 @@ class Part:
         packet.duration = duration
         self._mux(packet)
         self.last, self.duration = pts, duration
+
+    def stretch(self, pts: int, duration: int) -> None:
+        """The last frame lasts until the end of one that is not shown. Nothing is written of it before the end."""
+        self.duration = max(self.duration, pts + duration - self.last)
 
     def _mux(self, packet: Packet[VideoStream]) -> None:
         import av

@@ -28,6 +28,7 @@ SYNC_EVERY = 32 << 20  # bytes; a disk that is asked often never has so much to 
 WAIT = {"max_interleave_delta": "1000000"}  # microseconds
 FREE_TAGS = {"mov": {"movflags": "use_metadata_tags"}}  # tags of any name, beside those that every player knows
 MATROSKA = ("matroska", "webm")
+UNSTEADY = Fraction(1, 8)  # of a frame's length, by which one may come too early or too late
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ class Publication:
         options = WAIT | FREE_TAGS.get(self.container, {})
         with av.open(f"file:{made}", "w", format=self.container, container_options=options) as container:
             video = self.encoding.add_to(container)
+            if self.container == "avi" and self._is_steady():
+                video.time_base = (
+                    1 / self.encoding.spec.rate
+                )  # AVI has a rate; of finer ticks FFmpeg makes 600 a second
             tracks = Tracks(self.source, keep, container, video, window, self.context)
             if self.container in MATROSKA and self.encoding.spec.sample_aspect != 1:
                 video.metadata["title"] = video.metadata.get("title", "") + ROOM
@@ -106,6 +111,18 @@ class Publication:
                     unsynced = 0
             tracks.finish()
         return tracks.marks
+
+    def _is_steady(self) -> bool:
+        """Whether each frame comes at its rate's tick, or whole ticks later."""
+        rate, first, before = self.encoding.spec.rate, None, -1
+        for packet in read_packets(self.part, self.context.progress):
+            place = stamp(packet) * packet.time_base * rate
+            first = place if first is None else first
+            tick = round(place - first)
+            if abs(place - first - tick) > UNSTEADY or tick <= before:
+                return False
+            before = tick
+        return True
 
     @property
     def _base(self) -> Fraction:

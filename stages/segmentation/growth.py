@@ -22,7 +22,11 @@ def grow_mask(mask: Image, pixels: int) -> None:
     box = tight_box(mask)
     if pixels == 0 or box is None:
         return
-    view = box.grown(pixels, *mask.shape).of(mask)
+    dilate(box.grown(pixels, *mask.shape).of(mask), pixels)
+
+
+def dilate(view: Image, pixels: int) -> None:
+    """The same for a picture in which what is set may be anywhere."""
     squares = math.ceil(pixels * _CORNER)
     square = cv2.getStructuringElement(cv2.MORPH_RECT, (2 * squares + 1, 2 * squares + 1))
     grown = cv2.dilate(view, square)

@@ -15,8 +15,9 @@ from models.tiles import Tile, layout
 from models.tiles import segment as in_tiles
 from pipeline.frame import OBJECT, Frame, FrameSpec
 from pipeline.stage import live
+from stages.looks import Looks
 from stages.segmentation.labels import MOST, Labeller, to_rows
-from stages.segmentation.stage import Segmentation
+from stages.segmentation.stage import Finding
 
 LARGE, HUGE = 3.0, 4.5  # times the network's input: from there on two, three tiles side by side pay
 SMALL = 70  # pixels of the network's input: who is smaller is found in tiles more often (benchmarks/tiles.py)
@@ -25,7 +26,7 @@ ROUND = 8  # frames: so often small people are looked for who are nowhere seen y
 _NOBODY = np.zeros(0, OBJECT)
 
 
-class InstanceSegmentation(Segmentation):
+class InstanceSegmentation(Finding):
     """Finds everything of the wanted classes, also what is hardly seen: that only serves to go on with a track."""
 
     writes: ClassVar[tuple[str, ...]] = ("found", "labels")
@@ -54,8 +55,7 @@ class InstanceSegmentation(Segmentation):
     _parts: tuple[Tile, ...] = PrivateAttr(default=())
     _labeller: Labeller = PrivateAttr()
     _whole: int = PrivateAttr(default=-1)
-    _live: bool = PrivateAttr(default=False)
-    _looked: int | None = PrivateAttr(default=None)
+    _looks: Looks = PrivateAttr(default_factory=Looks)
 
     @property
     def least(self) -> float:
@@ -65,7 +65,7 @@ class InstanceSegmentation(Segmentation):
     def setup(self, spec: FrameSpec) -> None:
         """Load the model and warm it up on the stream's size. Raises SetupError."""
         super().setup(spec)
-        self._labeller, self._live, self._looked = Labeller(spec.height, spec.width), spec.live, None
+        self._labeller, self._looks = Labeller(spec.height, spec.width), Looks(spec.live)
         across = self._across(max(spec.height, spec.width) / self.size)
         self._parts = tuple(layout(spec.height, spec.width, across)) if across > 1 else ()
         for part in self._parts[:1]:
@@ -75,8 +75,8 @@ class InstanceSegmentation(Segmentation):
 
     def process(self, frame: Frame) -> None:
         """Write `found` and `labels`. Raises FloatingPointError where the model's answer is not finite."""
-        if not self._due(frame.index):
-            frame.put_found(_NOBODY, skipped=True)
+        if behind := self._looks.behind(frame, self.every):
+            frame.put_found(_NOBODY, skipped=behind, choice=self.choice)
             frame.labels[:] = 0
             return
         found = self._labelled(frame)
@@ -84,8 +84,8 @@ class InstanceSegmentation(Segmentation):
             found = self._find(frame)
             sure = int((found.scores[:MOST] >= self.confidence).sum())
             self._labeller.label(found.patches, sure, self.grow, frame.labels)
-        frame.put_found(to_rows(found, self.confidence)[:MOST])
-        self._looked = frame.index
+        frame.put_found(to_rows(found, self.confidence)[:MOST], choice=self.choice)
+        self._looks.done(frame)
 
     def close(self) -> None:
         """Let go of the ring's memory."""
@@ -129,14 +129,8 @@ class InstanceSegmentation(Segmentation):
         if not self._parts:
             return found
         self._whole += 1
-        if self.tiles == "auto" and (self._whole if self._live else frame.index) % ROUND:
+        if self.tiles == "auto" and (self._whole if self._looks.live else frame.index) % ROUND:
             scale = self.size / max(frame.image.shape[:2])
             if not (found.boxes[:, 3] - found.boxes[:, 1] < SMALL / scale).any():
                 return found
         return in_tiles(self._segmenter, frame.image, found, self._parts)
-
-    def _due(self, index: int) -> bool:
-        """Of a file the same frames in every run. Of a live stream this worker may never be given those."""
-        if not self._live or self._looked is None:
-            return self._live or index % self.every == 0
-        return not 0 < index - self._looked < self.every

@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 
 from models.base import Instances, Patch
-from pipeline.frame import OBJECT, Image, Table
+from pipeline.frame import LOW, OBJECT, Image, Table
 from stages.box import Box
-from stages.segmentation.growth import grow_mask
+from stages.segmentation.growth import dilate
 
-LOW = 1  # in `flags`: scored below what makes an object; good only for going on with one that is known
 MOST = 255  # rows that a label map can tell apart
 
 
@@ -55,7 +54,8 @@ class Labeller:
         grown, free, labels = area.of(self._grown), area.of(self._open), area.of(out)
         grown[:] = 0
         box.of(self._grown)[:] = patch.mask
-        grow_mask(grown, grow)
+        if grow:
+            dilate(grown, grow)
         np.equal(labels, 0, out=free, casting="unsafe")
         free *= np.uint8(number)
         cv2.bitwise_and(free, grown, dst=free)

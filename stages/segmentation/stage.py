@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field, PrivateAttr
 
@@ -10,23 +10,19 @@ from models.base import ModelError, Segmenter
 from models.registry import load_segmenter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
-from pipeline.stage import Transform, live
+from pipeline.stage import live
+from stages.network import OnNetwork
 from stages.segmentation.growth import grow_mask
 from stages.segmentation.labels import to_rows
+from stages.zones import Zoned, fingerprint
 
 
-class Segmentation(Transform):
-    """Finds everything of the wanted classes in each frame by itself."""
-
-    writes: ClassVar[tuple[str, ...]] = ("objects", "mask")
-    heavy: ClassVar[bool] = True
-    deadline: ClassVar[float] = 10.0
-    setup_deadline: ClassVar[float] = 240.0  # a large network is converted for its engine, once
+class Finding(OnNetwork):
+    """A transform with a network that finds everything of the wanted classes in a frame by itself."""
 
     model: str = Field(
         default="yolov5s-seg", description="see `cleanplate models list`; or the path of a YOLO checkpoint (.pt)"
     )
-    weights: str | None = Field(default=None, description="a weights file of one's own for that model")
     classes: list[str] = live(default=["person"], min_length=1, description="names of the classes to find")
     confidence: float = live(default=0.25, gt=0, lt=1, description="objects scored below this are ignored")
     iou: float = live(default=0.45, gt=0, le=1, description="boxes of one class that overlap more are one object")
@@ -39,13 +35,6 @@ class Segmentation(Transform):
     grow: int = live(default=8, ge=0, le=256, description="pixels by which each mask is dilated")
     size: int = Field(
         default=640, ge=64, le=4096, multiple_of=32, description="long side of the network's input, pixels"
-    )
-    engine: Literal["auto", "torch", "openvino", "onnxruntime"] = Field(
-        default="auto", description="what executes the network; auto: the fastest that is installed"
-    )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="auto: the faster on this machine"
     )
 
     _segmenter: Segmenter = PrivateAttr()
@@ -88,9 +77,20 @@ class Segmentation(Transform):
         except ModelError as error:
             raise SetupError(str(error)) from error
 
+    @property
+    def choice(self) -> int:
+        """Another number whenever it was newly said what is to be found."""
+        return fingerprint(self.classes, self.confidence)
+
+
+class Segmentation(Zoned, Finding):
+    """Finds everything of the wanted classes in each frame by itself."""
+
+    writes: ClassVar[tuple[str, ...]] = ("objects", "mask")
+
     def process(self, frame: Frame) -> None:
         """Write `objects` and `mask`. Raises FloatingPointError where the model's answer is not finite."""
         found = self._segmenter.segment(frame.image)
-        frame.put_objects(to_rows(found))
         found.paint(frame.mask)
         grow_mask(frame.mask, self.grow)
+        self.conclude(frame, to_rows(found), self.choice)

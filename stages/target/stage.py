@@ -13,7 +13,8 @@ from models.base import ModelError, Patch, Segmenter
 from models.registry import load_promptable, load_segmenter, weights_needed
 from pipeline.errors import SetupError
 from pipeline.frame import OBJECT, Frame, FrameSpec, Image, Layout
-from pipeline.stage import Transform, live
+from pipeline.stage import live
+from stages.network import OnNetwork
 from stages.segmentation.growth import grow_mask
 from stages.target.candidates import Sight, from_planes, joined, within
 from stages.target.closer import CloseLook
@@ -23,17 +24,15 @@ from stages.target.small import Small
 from stages.target.thing import ColourCutter
 from stages.target.tracker import Tracker
 from stages.target.wishes import Wish, inside_picture, parse_wish
+from stages.zones import Zoned, fingerprint
 
 
-class Target(Transform):
+class Target(Zoned, OnNetwork):
     """Follows what was pointed at, through occlusion, changes of size and a moving camera; never looks ahead."""
 
     reads: ClassVar[tuple[str, ...]] = ("image", "found", "labels")
     writes: ClassVar[tuple[str, ...]] = ("objects", "mask")
     stateful: ClassVar[bool] = True
-    heavy: ClassVar[bool] = True
-    deadline: ClassVar[float] = 10.0
-    setup_deadline: ClassVar[float] = 240.0  # a large network is converted for its engine, once
 
     targets: list[str] = Field(
         default=[],
@@ -43,7 +42,6 @@ class Target(Transform):
     model: str = Field(
         default="yolov7-seg", description="looks again, closely, at each target; knows the classes of `segmentation`"
     )
-    weights: str | None = Field(default=None, description="a weights file of one's own for that model")
     confidence: float = live(default=0.1, gt=0, lt=1, description="what is scored below this is ignored there")
     iou: float = live(default=0.45, gt=0, le=1, description="boxes of one class that overlap more are one object")
     size: int = Field(default=384, ge=64, le=4096, multiple_of=32, description="long side of that look, pixels")
@@ -52,13 +50,6 @@ class Target(Transform):
     )
     grow: int = live(default=8, ge=0, le=256, description="pixels by which the mask is dilated")
     hold: int = live(default=15, ge=0, le=1000, description="frames for which a mask is moved on that nobody confirms")
-    engine: Literal["auto", "torch", "openvino", "onnxruntime"] = Field(
-        default="auto", description="what executes the network; auto: the fastest that is installed"
-    )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="auto: the faster on this machine"
-    )
 
     _tracker: Tracker = PrivateAttr()
     _looker: Segmenter = PrivateAttr()
@@ -133,7 +124,7 @@ class Target(Transform):
             if self._paint(at, goal, scene, frame.mask):
                 rows.append(_row(at, goal, sight))
         grow_mask(frame.mask, self.grow)
-        frame.put_objects(np.array(rows, OBJECT))
+        self.conclude(frame, np.array(rows, OBJECT), fingerprint([goal.state != WAITING for goal in state.goals]))
 
     def close(self) -> None:
         """Say which targets have never come into sight: a stream may end before a target's frame."""

@@ -23,6 +23,9 @@ TRACK = np.dtype(
         ("evidence", "<f8"),  # the sum of its scores, while they were good
         ("missed", "<f8"),  # frames since the first look that failed to find it; 0: found
         ("age", "<f8"),  # frames since it was first found
+        ("kept", "<f8"),  # 1: a rule kept it in the last frame, 2: in an earlier one, 0: never
+        ("doubt", "<f8"),  # whether its number is still its own: see `doubts`
+        ("lapse", "<f8"),  # frames in a row in which it was not found, for that
         ("edges", "<f8", (4, 5)),  # see `kalman`
         ("rect", "<f8", (4,)),  # of its stamp
     ]
@@ -91,6 +94,7 @@ class Crowd:
         at, track = int(free[0]), self._table[free[0]]
         track["id"], track["cls"], track["score"] = self.next_id(), row["cls"], row["score"]
         track["evidence"], track["missed"], track["age"] = evidence, 0, 0
+        track["kept"], track["doubt"], track["lapse"] = 0, 0, 0
         track["edges"] = kalman.begin(row["box"][None].astype(float))[0]
         if speed is not None:
             track["edges"][:, kalman.SPEED] = np.tile(speed, 2)
@@ -98,10 +102,25 @@ class Crowd:
         self._stamps[at] = 0
         return at
 
+    def note(self, field: str, at: int, value: float) -> None:
+        """Write one of `kept`, `doubt` and `lapse`."""
+        self._table[field][at] = value
+
+    def lost(self) -> bool:
+        """Whether somebody whom a rule kept is followed no longer; told once."""
+        gone = (self._table["id"] == 0) & (self._table["kept"] > 0)
+        self._table["kept"][gone] = 0
+        return bool(gone.any())
+
+    @property
+    def last_id(self) -> int:
+        """The last number that was given; 0: none as yet."""
+        return int(self._ids[0])
+
     def next_id(self) -> int:
         """1, 2, 3, ..."""
         self._ids[0] += 1
-        return int(self._ids[0])
+        return self.last_id
 
     def seen(self, at: int, row: np.void, sure: bool) -> None:
         """It was found there, or hardly."""

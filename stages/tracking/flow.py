@@ -27,15 +27,17 @@ class Motion:
         self.size = max(LEAST, round(height / ratio)), max(LEAST, round(width / ratio))
         self.scale: Floats = np.array([width / self.size[1], height / self.size[0]])
         """Pixels of the frame for one of the reduced picture, x y."""
-        self._skip = max(1, round(ratio / 2))  # every other row is enough for a mean, and half the cost
-        self._green = np.empty((-(-height // self._skip), width), np.uint8)
+        self.scales: Floats = np.tile(self.scale, 2)
+        """The same for a rectangle, x0 y0 x1 y1."""
+        self._skip = max(1, round(ratio / 2))  # of rows and columns: two by two are enough for a mean
+        self._green = np.empty([-(-side // self._skip) for side in (height, width)], np.uint8)
         made: Any = cv2.DISOpticalFlow
         self._flow = made.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._grid = np.mgrid[0 : self.size[0] : 2, 0 : self.size[1] : 2].astype(np.float32)
 
     def reduce(self, image: Image, out: Image) -> None:
         """The green of a picture [H, W, 3], uint8 of `self.size`."""
-        cv2.extractChannel(image[:: self._skip], 1, dst=self._green)
+        np.copyto(self._green, image[:: self._skip, :: self._skip, 1])
         cv2.resize(self._green, self.size[::-1], dst=out, interpolation=cv2.INTER_AREA)
 
     def between(self, one: Image, other: Image) -> Flow:
@@ -44,12 +46,22 @@ class Motion:
 
     def same_scene(self, one: Image, other: Image, flow: Flow) -> bool:
         """Whether `other`, moved back by the flow from `one` to it, shows what `one` does, in whatever light."""
-        coarse, (y, x) = np.ascontiguousarray(one[::2, ::2]), self._grid
-        if float(cv2.meanStdDev(coarse)[1].item()) < FLAT:
+        coarse, (y, x) = _around_zero(one[::2, ::2]), self._grid
+        if float(np.square(coarse).mean()) < FLAT**2:
             return True
         x, y = x + flow[::2, ::2, 0], y + flow[::2, ::2, 1]
         back = cv2.remap(other, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return float(cv2.matchTemplate(back, coarse, cv2.TM_CCOEFF_NORMED).item()) >= SAME
+        back = _around_zero(back)
+        # Not cv2.matchTemplate, which transforms both by Fourier for this one number.
+        alike, spread = (coarse * back).sum(), np.sqrt(np.square(coarse).sum() * np.square(back).sum())
+        return bool(spread > 0 and alike >= SAME * spread)
+
+
+def _around_zero(picture: Image) -> Flow:
+    """Its levels less their mean."""
+    levels = picture.astype(np.float32)
+    levels -= levels.mean()
+    return levels
 
 
 def whole_motion(flow: Flow) -> Floats:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.frame import Table
-from stages.segmentation.labels import LOW
+from pipeline.frame import LOW, Table
 from stages.tracking import match
 from stages.tracking.crowd import Crowd
 

@@ -8,6 +8,7 @@ anew thirty times.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -31,7 +32,7 @@ def label_box(labels: Image, number: int, box: Floats) -> Box | None:
     reach, start = REACH, visible(box, labels.shape)
     while True:
         area = start.grown(reach, *labels.shape)
-        found = tight_box(_equal(area.of(labels), number)) if area.of(labels).size else None
+        found = tight_box((area.of(labels) == number).view(np.uint8)) if area.of(labels).size else None
         if found is None:
             return None
         tight = Box(found.x0 + area.x0, found.y0 + area.y0, found.x1 + area.x0, found.y1 + area.y0)
@@ -85,8 +86,13 @@ def core(stamp: Image, rect: Floats) -> Image:
 def _disc(rect: Floats) -> Image:
     """As thick as a limb, as a structuring element over cells."""
     thick = LIMB * math.sqrt((rect[2] - rect[0]) * (rect[3] - rect[1]))
-    sides = [max(1, min(SIDE, round(thick / side))) for side in cell(rect)]
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, sides)  # type: ignore[no-any-return]
+    across, down = (max(1, min(SIDE, round(thick / side))) for side in cell(rect).tolist())
+    return _ellipse(across, down)
+
+
+@lru_cache(256)
+def _ellipse(across: int, down: int) -> Image:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, down))  # type: ignore[no-any-return]
 
 
 def bounds(stamp: Image, rect: Floats, shape: tuple[int, ...]) -> Floats | None:

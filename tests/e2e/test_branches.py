@@ -81,11 +81,12 @@ def test_a_branch_whose_workers_are_killed_or_frozen_loses_no_frame_and_none_of_
     assert {name for name, one in ended.report["stages"].items() if one["restarts"]} == set(stages)
 
 
+@pytest.mark.long
 def test_the_shipped_branches_complete_though_one_of_them_is_killed(tmp_path: Path) -> None:
     """The real stages: one segmentation and one source for three files."""
     clip = make_clip(tmp_path / "in.mp4", 30)
     sets = [f"--set={one}.codec=ffv1" for one in ("output", "original", "side-by-side")]
-    sets += ["--set=inpainting.model=telea", "--set=segmentation.size=64"]
+    sets += ["--set=inpainting.model=telea", "--set=segmentation.size=64", "--set=segmentation.engine=torch"]
     outputs = ["out.mkv", "out-original.mkv", "out-side-by-side.mkv"]
     run = Run(tmp_path, "compare", "-i", str(clip), "-o", str(tmp_path / "out.mkv"), *sets)
     wait_until(lambda: (tmp_path / "out-original.mkv.part").exists() and bool(run.workers("original")), timeout=90)

@@ -18,7 +18,10 @@ from tests.runs import Run, toy
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
-MIDDLE = {"name": "total", "uses": "tests.toys:Sum"}, {"name": "invert", "uses": "tests.toys:Invert"}
+MIDDLE = (
+    {"name": "total", "uses": "tests.toys:Sum"},
+    {"name": "invert", "uses": "tests.toys:Invert", "with": {"sleep": 0.001}},  # the other one has to run as well
+)
 ENDLESS = ("--set", "ingest.count=100000000")
 
 

@@ -16,6 +16,7 @@ from tests.scenes import cutout, frames_of, psnr, room
 
 FRAMES = 18
 QUICK = ("--set", "target.model=yolov5s-seg", "--set", "target.size=320", "--set", "segmentation.size=480")
+HASTY = (*QUICK, "--set", "target.engine=torch", "--set", "segmentation.engine=torch")  # sooner there, slower then
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def test_what_cannot_be_meant_ends_the_run_in_one_line(
     street: Street, tmp_path: Path, target: str, code: int, said: str
 ) -> None:
     out = str(tmp_path / "out.mkv")
-    ended = Run(tmp_path, "remove-target", "-i", str(street.path), "-o", out, "--target", target, *QUICK).end(60)
+    ended = Run(tmp_path, "remove-target", "-i", str(street.path), "-o", out, "--target", target, *HASTY).end(60)
     assert ended.code == code
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -108,7 +109,7 @@ def test_what_cannot_be_meant_ends_the_run_in_one_line(
 
 def test_a_target_behind_the_end_of_a_stream_of_unknown_length_does_not_pass_in_silence(tmp_path: Path) -> None:
     given = ("remove-target", "-i", "lavfi:testsrc=s=320x240:d=0.4", "-o", str(tmp_path / "out.mkv"))
-    ended = Run(tmp_path, *given, "--target", "person@100", *QUICK).end(60)
+    ended = Run(tmp_path, *given, "--target", "person@100", *HASTY).end(60)
     assert ended.code == 4
     assert "target person@100: not there before the run ended" in ended.stderr
     assert ended.report["result"] == "completed_with_errors"

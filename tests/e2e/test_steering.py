@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ def test_a_worker_that_is_still_being_set_up_can_be_taken_back(tmp_path: Path) -
     stop_early(run)
 
 
+@pytest.fixture(scope="module")
+def unmoved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A run of which nothing is asked that it does."""
+    run = begin(tmp_path_factory.mktemp("unmoved"), count=100_000)
+    yield run
+    assert {line[4] for line in stop_early(run)} == {1}
+
+
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
@@ -120,8 +129,10 @@ def test_a_worker_that_is_still_being_set_up_can_be_taken_back(tmp_path: Path) -
         (Change(stage="dye", field="level", value="much"), "level"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line_and_nothing_changes(tmp_path: Path, request_: Any, words: str) -> None:
-    run = begin(tmp_path, count=100_000)
+def test_what_cannot_be_is_refused_in_one_line_and_nothing_changes(
+    unmoved: Run, monkeypatch: pytest.MonkeyPatch, request_: Any, words: str
+) -> None:
+    monkeypatch.setenv("CLEANPLATE_STATE", str(unmoved.folder / "state"))
     before = ask("toy", Status())["stages"]["dye"]
     with pytest.raises(ConfigError, match=r"^toy: ") as refusal:
         ask("toy", request_)
@@ -129,7 +140,9 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_changes(tmp_path: Pat
     assert "\n" not in str(refusal.value)
     after = ask("toy", Status())["stages"]["dye"]
     assert (before["live"], before["wanted"]) == (after["live"], after["wanted"])
-    assert {line[4] for line in stop_early(run)} == {1}
+    seen = len(unmoved.lines())
+    wait_until(lambda: len(unmoved.lines()) > seen + 10)
+    assert {line[4] for line in unmoved.lines()} == {1}
 
 
 def test_a_live_field_changes_between_two_frames_for_all_workers_at_once(tmp_path: Path) -> None:

@@ -9,6 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tests.faults.reasons_ag import REASONS as REASONS_AG
+from tests.faults.rows_d import REASONS as REASONS_D
+from tests.faults.rows_d import ROWS as ROWS_D
+from tests.faults.rows_e import ROWS as ROWS_E
+from tests.faults.rows_h import ROWS as ROWS_H
 
 
 class Row(NamedTuple):
@@ -22,9 +26,11 @@ class Row(NamedTuple):
 GROUPS = {
     "A": "Processes",
     "B": "Resources",
+    "D": "Inputs over networks",
+    "E": "Models, and what is to be protected",
     "F": "Configuration",
     "G": "Time and life cycle",
-    "H": "Hostile neighbours on the same machine",
+    "H": "Hostile neighbours and users",
 }
 
 ROWS: dict[str, Row] = {
@@ -287,5 +293,7 @@ ROWS: dict[str, Row] = {
     ),
 }
 
-NOT_HERE: dict[str, str] = {**REASONS_AG}
+ROWS |= {name: Row(*words) for name, words in (ROWS_D | ROWS_E | ROWS_H).items()}
+
+NOT_HERE: dict[str, str] = {**REASONS_AG, **REASONS_D}
 """Rows that have no test, and why."""

@@ -183,7 +183,7 @@ def test_values_that_no_successor_could_be_told_are_refused(tmp_path: Path, monk
         ask("toy", Change(stage="wordy", field="other", value=words), timeout_s=20)
     (before,) = run.workers("wordy")
     before.kill()
-    wait_until(lambda: bool(run.workers("wordy")) and run.workers("wordy")[0].pid != before.pid)
+    wait_until(lambda: any(worker.pid != before.pid for worker in run.workers("wordy")))
     at = len(run.lines())
     wait_until(lambda: len(run.lines()) > at + 20)
     assert ask("toy", Status(), timeout_s=20)["stages"]["wordy"]["live"] == {"one": words, "other": []}

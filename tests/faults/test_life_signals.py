@@ -53,6 +53,7 @@ def test_a_run_that_is_asked_to_end_finishes_what_it_has_taken_in(tmp_path: Path
     assert_finished(run, run.end(timeout=within(10)), CODES[number])
 
 
+@pytest.mark.alone
 @pytest.mark.fault("A14")
 @pytest.mark.parametrize(
     "number", sample(signal.SIGTERM, rarely=(signal.SIGINT, signal.SIGHUP)), ids=lambda number: number.name
@@ -72,6 +73,7 @@ def test_a_run_that_is_asked_twice_ends_at_once(tmp_path: Path, number: signal.S
     assert_healthy_or_down(run, ended)
 
 
+@pytest.mark.alone
 @pytest.mark.fault("A14")
 @pytest.mark.parametrize(
     "number", sample(signal.SIGINT, rarely=(signal.SIGTERM, signal.SIGHUP)), ids=lambda number: number.name

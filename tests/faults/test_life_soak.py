@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import statistics
 import time
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import psutil
 import pytest
 
 from pipeline.admin import ask
 from pipeline.requests import Scale, Status
 from tests.faults.health import assert_healthy_or_down
 from tests.faults.mortal import mortal
+from tests.levels import Levels
 from tests.runs import Run
 from tests.waiting import wait_until
 
@@ -30,11 +26,9 @@ class Soak:
     """Watches a run for some seconds, and keeps it busy with kills and requests meanwhile."""
 
     def __init__(self, run: Run) -> None:
-        self.samples: dict[str, list[tuple[int, int, int, int]]] = defaultdict(list)  # frames, bytes, fds, threads
-        self.p99_ms: list[float] = []
         self.kills = 0
         self._run = run
-        self._pids = self._lasting()
+        self.levels = Levels(self._lasting())
         self._next = dict.fromkeys(("sample", "kill", "scale"), time.monotonic())
         self._scales = [3, 1, 2]
 
@@ -49,7 +43,7 @@ class Soak:
 
     def _step(self, now: float) -> float:
         if self._due("sample", now, SAMPLE_S):
-            self._sample(ask("mortal", Status()))
+            self.levels.take(ask("mortal", Status()))
         if self._due("kill", now, KILL_S):
             for worker in self._run.workers("negative")[:1]:
                 worker.kill()
@@ -64,29 +58,6 @@ class Soak:
         if due:
             self._next[what] = now + every
         return due
-
-    def _sample(self, status: dict[str, Any]) -> None:
-        assert status["ledger_balanced"]
-        self.p99_ms.append(status["latency_ms"]["p99"])
-        for name, pid in self._pids.items():
-            process = psutil.Process(pid)
-            with process.oneshot():
-                found = process.memory_info().rss, process.num_fds(), process.num_threads()
-            self.samples[name].append((status["frames"]["accepted"], *found))
-
-
-def assert_level(soak: Soak, *, most_slope: float) -> None:
-    """After a fifth for warming up. `most_slope`: bytes for each frame."""
-    for name, samples in soak.samples.items():
-        frames, rss, fds, threads = np.array(samples[len(samples) // 5 :]).T
-        slope = np.polyfit(frames, rss, 1)[0]
-        growth = np.median(rss[-len(rss) // 5 :]) - np.median(rss[: len(rss) // 5])
-        print(f"{name}: {slope:.1f} bytes a frame over {frames[-1] - frames[0]} frames, {growth / 1e6:+.2f} MB")
-        assert slope <= most_slope or growth <= 500_000, f"{name} grows"
-        assert growth <= 10e6
-        for what in (fds, threads):
-            assert abs(np.median(what[-len(what) // 5 :]) - np.median(what[: len(what) // 5])) <= 2, name
-            assert max(what) <= np.median(what) + 30, name
 
 
 def assert_whole(run: Run, count: int) -> None:
@@ -117,7 +88,7 @@ def soak(folder: Path, seconds: float, monkeypatch: pytest.MonkeyPatch, *, most_
     assert watched.kills >= seconds / KILL_S / 3
     logs = sum(path.stat().st_size for path in (folder / "state" / "logs").iterdir())
     assert logs <= 3 * 600_000
-    assert_level(watched, most_slope=most_slope)
+    watched.levels.assert_level(most_slope=most_slope)
     return watched
 
 
@@ -133,6 +104,4 @@ def test_nothing_grows_in_a_sample_of_a_day(tmp_path: Path, monkeypatch: pytest.
 def test_nothing_grows_in_a_day_of_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a megabyte for 100,000 frames at most, and frames come out as fast at the end as at the beginning."""
     watched = soak(tmp_path, 60 * MINUTES, monkeypatch, most_slope=5.0)
-    tenth = len(watched.p99_ms) // 10
-    first, last = (statistics.median(part) for part in (watched.p99_ms[tenth : 2 * tenth], watched.p99_ms[-tenth:]))
-    assert last <= 1.5 * first
+    watched.levels.assert_as_quick_at_the_end()

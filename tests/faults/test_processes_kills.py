@@ -82,6 +82,7 @@ def test_workers_killed_before_they_say_hello_are_started_again(
     assert_healthy_or_down(run, ended)
 
 
+@pytest.mark.alone
 @pytest.mark.fault("A1")
 def test_kills_of_workers_at_rest_are_seen_within_100_ms_and_repaired_within_3_s(tmp_path: Path) -> None:
     """One after the other; the middle one of the times, for the machine may be busy with something else."""

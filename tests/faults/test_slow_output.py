@@ -78,6 +78,7 @@ def test_of_a_live_source_the_newest_comes_out_whole_and_the_older_are_dropped_w
     assert {tuple(line[2:4]) for line in lines} == {(0, 1)}, "none blank, none half done"
 
 
+@pytest.mark.alone
 def test_the_age_of_what_comes_out_of_a_live_source_does_not_grow_with_its_rate(tmp_path: Path) -> None:
     """It waits for the frame that is in the sink's hands, and for no other; from a file it would wait for the ring."""
     ages = {}

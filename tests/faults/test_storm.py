@@ -130,6 +130,7 @@ def undisturbed(path: Path, count: int) -> list[np.ndarray]:
     return decode(path)
 
 
+@pytest.mark.long
 def test_a_storm_over_two_branches_leaves_a_whole_video_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count = 300
     config = forgiving(tmp_path, count=count, inverters=2, size=FEW, sleep=0.02)

@@ -5,8 +5,10 @@ No test can hang a process in the kernel; here the supervisor's kill of it does 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +28,10 @@ from pipeline.watch import Watch
 from tests.ledgers import Play, line
 from tests.runs import toy
 
-pytestmark = pytest.mark.fault("A16")
+pytestmark = [
+    pytest.mark.fault("A16"),
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),  # it is: that is the fault
+]
 DYE = {"name": "dye", "uses": "tests.toys_live:Dye"}
 INVERT = {"name": "invert", "uses": "tests.toys:Invert"}
 
@@ -48,6 +53,11 @@ class Undead:
     def end(self) -> None:
         if self.pid:
             psutil.Process(self.pid).kill()
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            gc.collect()  # a run's ring of references
+            subprocess.run(["true"], check=True)  # a child that is started reaps those that were left
+            with pytest.raises(ChildProcessError):
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG)
 
 
 @pytest.fixture
@@ -97,6 +107,7 @@ def test_a_sink_that_does_not_die_ends_the_run_in_words(tmp_path: Path, undead: 
     assert "does not end" in result.error
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("undead", ["ingest"], indirect=True)
 def test_a_source_that_does_not_die_costs_slots_and_no_frame(tmp_path: Path, undead: Undead) -> None:
     result = go(tmp_path, undead, slots=8)

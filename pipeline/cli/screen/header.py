@@ -32,6 +32,7 @@ TALL = 34  # rows from which there is room for several GPUs
 ROOM_BELOW = 28  # rows of the screen that are not for the curve
 MOST_CURVE = 5
 MOST_DEVICES = 4
+REJECTED = "rejected: "  # how a source's counts of what it rejected begin
 
 
 def header(figures: Figures, width: int, height: int, state: tuple[str, str]) -> Content:
@@ -44,6 +45,7 @@ def header(figures: Figures, width: int, height: int, state: tuple[str, str]) ->
         *pace(figures, width, max(1, min(MOST_CURVE, height - ROOM_BELOW))),
         Content(""),
         counts(answer, width),
+        *unusual(answer, width),
         slots(answer["slots"], width),
         *[device(figures, at, width) for at in range(min(len(figures.devices), MOST_DEVICES if height >= TALL else 1))],
     ]
@@ -102,6 +104,19 @@ def counts(answer: Mapping[str, Any], width: int) -> Content:
     if not answer["ledger_balanced"]:
         parts += [Content.styled("the sums do not agree", BAD)]
     return Content.assemble(*parts)
+
+
+def unusual(answer: Mapping[str, Any], width: int) -> list[Content]:
+    """A line on what stages say that they are doing, as reconnecting, and why pictures were rejected; none where there
+    is nothing to say."""
+    said = [(f"{name}: {stage['state']}", WARN) for name, stage in answer["stages"].items() if stage["state"]]
+    counted = (kind for stage in answer["stages"].values() for kind in stage["counts"].items())
+    reasons = [f"{number:,} {what.removeprefix(REJECTED)}" for what, number in counted if what.startswith(REJECTED)]
+    said += [(f"rejected: {', '.join(reasons)}", FAINT)] if reasons else []
+    if not said:
+        return []
+    line = Content("   ").join(Content.styled(escaped(text), colour) for text, colour in said)
+    return [line if len(line) <= width else line[: width - 1] + "…"]
 
 
 def _lesser(answer: Mapping[str, Any]) -> int:

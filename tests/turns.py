@@ -1,0 +1,67 @@
+"""`pytest -n`: files run side by side, each in one process; what is marked `alone` runs last, one test at a time.
+
+The processes share a file. A test holds its lock with others, or alone; and in it stand the names of those that are
+to be alone, for the scheduler knows tests by their names only (xdist's own groups do not work with pytest 9.2).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Generator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+SHARED = "CLEANPLATE_TEST_TURNS"
+TURNS = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        config.stash[TURNS] = os.open(os.environ[SHARED], os.O_RDWR | os.O_CLOEXEC)
+    elif config.getoption("numprocesses", None):
+        number, os.environ[SHARED] = tempfile.mkstemp(prefix="cleanplate-tests-")
+        os.close(number)
+        config.add_cleanup(lambda: Path(os.environ.pop(SHARED)).unlink(missing_ok=True))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=is_alone)
+    if (turns := config.stash.get(TURNS, None)) is not None:
+        os.pwrite(turns, "\n".join(item.nodeid for item in items if is_alone(item)).encode(), 0)  # each the same
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """In the order of the files, for those that take longest come first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    @cache
+    def to_be_alone() -> set[str]:
+        return set(Path(os.environ[SHARED]).read_text().splitlines())
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "alone" if nodeid in to_be_alone() else nodeid.split("::")[0]
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Waiting for its turn counts for no timeout of the test."""
+    if (turns := item.config.stash.get(TURNS, None)) is None:
+        return (yield)
+    fcntl.flock(turns, fcntl.LOCK_EX if is_alone(item) else fcntl.LOCK_SH)
+    try:
+        return (yield)
+    finally:
+        fcntl.flock(turns, fcntl.LOCK_UN)
+
+
+def is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
