@@ -120,6 +120,8 @@ STANDARD_PLANES: Mapping[str, Plane] = {
         Plane("filled", "color"),  # the picture with what the plate knew
         Plane("rest", "gray"),  # 255: still to be inpainted
         Plane("clean", "color"),  # the result
+        Plane("alpha", "gray"),  # how much of the pixel is foreground: 0 none, 255 all of it
+        Plane("foreground", "color"),  # the colour of what is in front, without what is behind it
         Plane("level", "value"),  # how far below its best the inpainter had to work, 0: not at all
     )
 }
@@ -183,6 +185,16 @@ class Frame:
     def clean(self) -> Image:
         """uint8 [H, W, 3], BGR: the result."""
         return self.planes["clean"]
+
+    @property
+    def alpha(self) -> Image:
+        """uint8 [H, W]: how much of the pixel is foreground, 0 none to 255 all of it."""
+        return self.planes["alpha"]
+
+    @property
+    def foreground(self) -> Image:
+        """uint8 [H, W, 3], BGR: the colour of what is in front alone, straight: not weighed by alpha."""
+        return self.planes["foreground"]
 
     @property
     def level(self) -> int:
