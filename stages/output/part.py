@@ -85,7 +85,7 @@ class Part:
 
         try:
             if self._encoding.codec.untabled:
-                self._container = av.open(_tee(path), "w", format="tee")
+                self._container = av.open(untabled_nut(path), "w", format="tee")
             else:
                 self._container = av.open(f"file:{path}", "w", format="nut", container_options={"flush_packets": "1"})
             self._stream = self._encoding.add_to(self._container)
@@ -127,7 +127,7 @@ class Part:
             raise RunError(f"{shown(self.path)}: cannot be completed ({reason(error)})") from error
 
 
-def _tee(path: str) -> str:
+def untabled_nut(path: str) -> str:
     """FFmpeg's `tee` muxer with NUT behind it: only NUT asked directly refuses a codec that its tables do not list.
 
     It writes such a stream with the codec's own tag, by which its reader knows the codec again. A backslash takes the
