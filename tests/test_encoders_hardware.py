@@ -69,6 +69,21 @@ def test_hardware_that_takes_no_odd_sizes_leaves_them_to_software(tmp_path, monk
     assert sink._encoding.codec is CODEC_TABLE["h264"]
 
 
+def test_hardware_keeps_to_a_bit_rate_in_its_own_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "HARDWARE", {"nvenc": {"h264": fake(rated={"crf": "-1", "tune": "fastdecode"})}})
+    sink = opened(tmp_path / "o.mkv", hardware="nvenc", bitrate="2M")
+    assert sink._encoding.settings == {"crf": "-1", "tune": "fastdecode", "b": "2M"}
+    with pytest.raises(SetupError, match="must be left out where crf is given"):
+        opened(tmp_path / "p.mkv", hardware="nvenc", bitrate="2M", crf=20)
+
+
+def test_hardware_without_alpha_leaves_it_to_software(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "HARDWARE", {"nvenc": {"ffv1": fake()}})
+    sink = opened(tmp_path / "o.mkv", hardware="auto", codec="ffv1", view="cutout")
+    assert "holds no alpha" in sink.context.notes[0]
+    assert sink._encoding.format == "bgra"
+
+
 def test_a_wish_that_hardware_cannot_follow_leaves_it_to_software(tmp_path, monkeypatch):
     monkeypatch.setattr(hardware, "HARDWARE", {"v4l2m2m": {"h264": fake(crf=None)}})
     sink = opened(tmp_path / "o.mkv", hardware="auto", crf=20)

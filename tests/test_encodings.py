@@ -206,6 +206,11 @@ def test_every_codec_takes_odd_sizes(tmp_path, codec):
         ({"crf": 52}, "must be within 0 to 51 for libx264, not 52"),
         ({"codec": "av1", "crf": 0}, "must be within 1 to 63"),
         ({"codec": "vp9", "crf": 64}, "must be within 0 to 63"),
+        ({"crf": 20, "bitrate": "4M"}, "must be left out where crf is given"),
+        ({"bitrate": "4 M"}, "bits per second, as 4M, 800k or 2500000"),
+        ({"bitrate": "0"}, "bits per second"),
+        ({"codec": "ffv1", "bitrate": "4M"}, "must be left out: ffv1 keeps to none"),
+        ({"codec": "prores", "bitrate": "40M"}, "must be left out: prores_ks keeps to none"),
         ({"codec": "ffv1", "crf": 1}, "must be left out: ffv1 has no such quality scale"),
         ({"codec": "prores", "crf": 1}, "must be left out: prores_ks has no such quality scale"),
         ({"codec": "mjpeg", "preset": "slow"}, "must be left out: mjpeg knows no presets"),
@@ -224,6 +229,17 @@ def test_a_higher_crf_makes_a_smaller_file(tmp_path, codec):
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "av1", "vp9"])
+def test_a_bit_rate_is_kept_to_and_each_picture_has_its_packet_at_once(tmp_path, codec):
+    few, many = (_size(tmp_path, pictures=50, codec=codec, bitrate=rate) * 8 / 2 for rate in ("150k", "600k"))
+    assert 100_000 < few < 250_000
+    assert 350_000 < many < 900_000
+
+
+def test_a_bit_rate_in_any_unit_is_the_same(tmp_path):
+    assert len({_size(tmp_path, bitrate=rate) for rate in ("0.4M", "400k", "400000")}) == 1
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1", "vp9"])
 @pytest.mark.parametrize("preset", ["ultrafast", "slow"])
 def test_every_preset_gives_each_picture_its_packet_at_once(tmp_path, codec, preset):
     usual, other = _size(tmp_path, codec=codec), _size(tmp_path, codec=codec, preset=preset)
@@ -231,12 +247,12 @@ def test_every_preset_gives_each_picture_its_packet_at_once(tmp_path, codec, pre
     assert usual == _size(tmp_path, codec=codec, preset="veryfast")
 
 
-def _size(folder: Path, **wishes) -> int:
-    """Bytes of a part of eight pictures with some noise."""
+def _size(folder: Path, pictures: int = 8, **wishes) -> int:
+    """Bytes of a part of so many pictures with some noise."""
     output = folder / f"{uuid4().hex}.mkv"
     sink = opened(output, **wishes)
     rng = np.random.default_rng(3)
-    for number in range(8):
+    for number in range(pictures):
         clean = (picture(number).astype(int) + rng.integers(-9, 10, (64, 96, 3))).clip(0, 255).astype(np.uint8)
         sink.write(Frame({"clean": clean}, pts=number * STEP, duration=STEP))
     size = part_of(output).stat().st_size

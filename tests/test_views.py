@@ -14,20 +14,22 @@ from pipeline.stage import News, Sink
 from stages.inpainting.ladder import Level
 from stages.output.hud import LEVELS, Hud
 from stages.output.null import Null
-from stages.output.views import VIEWS, Canvas, ViewName
+from stages.output.views import VIEWS, Canvas, ViewName, shows_alpha
 from tests.clips import decode, make_clip, picture
 
 SPEC = FrameSpec(width=6, height=4)
+SHADES = {"image": 100, "clean": 7, "foreground": 30}
 QUICK = ["segmentation.size=64", "segmentation.engine=torch", "inpainting.model=telea"]
 
 
 def frame() -> Frame:
     mask = np.zeros((4, 6), np.uint8)
     mask[1:3, 2:4] = 255
-    return Frame({"image": np.full((4, 6, 3), 100, np.uint8), "clean": np.full((4, 6, 3), 7, np.uint8), "mask": mask})
+    planes = {name: np.full((4, 6, 3), shade, np.uint8) for name, shade in SHADES.items()}
+    return Frame({**planes, "mask": mask, "alpha": mask // 2})
 
 
-@pytest.mark.parametrize(("name", "plane"), [("result", "clean"), ("input", "image")])
+@pytest.mark.parametrize(("name", "plane"), [("result", "clean"), ("input", "image"), ("foreground", "foreground")])
 def test_a_single_plane_is_lent_and_not_copied(name: str, plane: str) -> None:
     shown = frame()
     assert Canvas(name, SPEC).of(shown) is shown.planes[plane]  # type: ignore[arg-type]
@@ -71,18 +73,16 @@ def test_a_view_needs_no_plane_but_those_that_it_names(name: str) -> None:
 def rich(level: int = 0, objects: int = 2, height: int = 180, width: int = 640) -> Frame:
     table = np.zeros(1, OBJECTS)
     table["count"] = objects
-    planes = {name: np.full((height, width, 3), 100, np.uint8) for name in ("image", "clean")}
-    return Frame(
-        {**planes, "mask": np.zeros((height, width), np.uint8), "level": np.array([level], np.uint8), "objects": table},
-        index=41,
-    )
+    planes = {name: np.full((height, width, 3), 100, np.uint8) for name in SHADES}
+    flat = {name: np.zeros((height, width), np.uint8) for name in ("mask", "alpha")}
+    return Frame({**planes, **flat, "level": np.array([level], np.uint8), "objects": table}, index=41)
 
 
 def words(hud: Hud, frame: Frame) -> str:
     return "  ".join(word for word, _ in hud.words(frame))
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", [name for name in VIEWS if not shows_alpha(name)])
 def test_the_hud_is_drawn_over_every_view_but_on_no_plane(name: ViewName) -> None:
     spec = FrameSpec(width=640, height=180)
     shown = rich()

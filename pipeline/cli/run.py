@@ -27,8 +27,9 @@ HELP = """Run a pipeline on an input, or on several, one after the other.
 An input is a video file, a picture, a folder of pictures, `lavfi:GRAPH`; or live: `cam:0`, `cam:test`, `screen:`,
 rtsp://, http(s)://, srt://, and `tcp://HOST:PORT?width=W&height=H&rate=R`, which listens for raw BGR24 or nut.
 An output is a file, a folder of pictures, `null:`; or `window:`, `recording:FOLDER`, rtsp:// and srt:// (pushed),
-http://127.0.0.1:PORT/ (Motion JPEG), tcp://HOST:PORT. --output may be given again. ${NAME} in an address stands for a
-variable of the environment: passwords belong there. With several inputs (--input again and
+http://127.0.0.1:PORT/ (Motion JPEG), tcp://HOST:PORT. --output may be given again: each further one is an output like
+the last stage, say `output`, and is set by its own name: output-2.view, output-3.codec. ${NAME} in an address stands
+for a variable of the environment: passwords belong there. With several inputs (--input again and
 again, or a quoted glob) the output is a pattern: {name} and {ext} of the input, its {folder}, and {index}, from 1
 ({index:03} has three digits); {n} is the first number that is still free. A failed input does not stop the others;
 the exit code is then that of the first one that failed. --start and --end are times as a player shows them: seconds,
@@ -50,6 +51,8 @@ Examples:
   cleanplate run remove-target -i ride.mp4 -o clean.mp4 --target 184,60,97,129@0
 
   cleanplate run remove-target -i street.mp4 -o clean.mp4 --target car:2@10 --target dog@30
+
+  cleanplate run remove-people -i park.mp4 -o clean.mp4 -o both.mp4 --set output-2.view=side-by-side
 
   cleanplate run live-camera -i cam:0 -o window: -o walk.mp4
 

@@ -34,8 +34,13 @@ class Codec:
     profiles: Mapping[str, str] = field(default_factory=dict)  # profile: the pixel format it begins with
     container_name: str = ""  # what containers call it, where that is not its name here
     untabled: bool = False  # NUT's own tables do not list it
+    alpha: str = ""  # the pixel format in which it holds alpha; "": it holds none
+    beside: bool = False  # its alpha travels beside its packets, as only Matroska and WebM have room for it
+    rated: Options | None = None  # the options by which it keeps to a bit rate, not a quality; None: it cannot
 
-    def settings(self, crf: int | None, preset: str | None, profile: str | None) -> dict[str, str]:
+    def settings(
+        self, crf: int | None, preset: str | None, profile: str | None, bitrate: str | None = None
+    ) -> dict[str, str]:
         """The encoder's options for what was asked. Raises WishError for what it cannot follow."""
         found: dict[str, str] = {}
         if crf is not None:
@@ -53,6 +58,12 @@ class Codec:
             if profile not in self.profiles:
                 raise WishError("profile", f"must be left out: {self.encoder} has none, only prores has")
             found["profile"] = profile
+        if bitrate is not None:
+            if self.rated is None:
+                raise WishError("bitrate", f"must be left out: {self.encoder} keeps to none")
+            if crf is not None:
+                raise WishError("bitrate", "must be left out where crf is given: one of them decides the size")
+            found |= {**self.rated, "b": bitrate}
         return found
 
 
@@ -73,6 +84,7 @@ CODECS: Mapping[str, Codec] = {
         options={"preset": "veryfast", "tune": "zerolatency", "bf": "0", "threads": "4", "crf": "18"},
         crf=(0, 51),
         presets=X26X,
+        rated={"crf": "-1"},
     ),
     "h265": Codec(
         encoder="libx265",
@@ -87,6 +99,7 @@ CODECS: Mapping[str, Codec] = {
         },
         crf=(0, 51),
         presets=X26X,
+        rated={"crf": "-1"},
     ),
     "av1": Codec(
         encoder="libsvtav1",
@@ -95,6 +108,10 @@ CODECS: Mapping[str, Codec] = {
         options={"preset": "10", "crf": "30", "svtav1-params": "pred-struct=1:lookahead=0"},
         crf=(1, 63),
         presets=scale("preset", "12", "11", "10", "9", "8", "6", "4"),
+        rated={
+            "crf": "0",
+            "svtav1-params": "pred-struct=1:lookahead=0:rc=2",
+        },  # without look-ahead it keeps to no other
     ),
     "vp9": Codec(
         encoder="libvpx-vp9",
@@ -104,6 +121,9 @@ CODECS: Mapping[str, Codec] = {
         crf=(0, 63),
         # Its slow ways look ahead; these are the steps of the one that does not.
         presets=scale("cpu-used", "8", "8", "7", "6", "5", "3", "1"),
+        alpha="yuva420p",
+        beside=True,
+        rated={"crf": "-1"},
     ),
     "prores": Codec(
         encoder="prores_ks",
@@ -115,6 +135,7 @@ CODECS: Mapping[str, Codec] = {
             **dict.fromkeys(("4444", "4444xq"), "yuv444p10le"),
         },
         untabled=True,
+        alpha="yuva444p10le",
     ),
     "mjpeg": Codec(
         encoder="mjpeg",
@@ -127,5 +148,6 @@ CODECS: Mapping[str, Codec] = {
         pixels="bgr0",
         odd_pixels="bgr0",
         options={"level": "3", "g": "1", "slices": "4", "slicecrc": "1", "threads": "4"},
+        alpha="bgra",
     ),
 }

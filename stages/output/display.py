@@ -19,7 +19,7 @@ from stages.media import reason, shown
 from stages.output.hud import AMBER, WHITE, Hud, Word, notice, write
 from stages.output.png import png
 from stages.output.screen import Screen
-from stages.output.views import VIEWS, Canvas, Viewing, ViewName
+from stages.output.views import VIEWS, Canvas, Viewing, ViewName, shows_alpha
 
 ADDRESS = "window:"
 SILENCE_S = 2.0  # without a frame, after which its picture is no longer shown: it would pass for the present
@@ -72,6 +72,11 @@ class Window(Viewing):
             raise PydanticCustomError("address", "a window has no further address: just {plain}", {"plain": ADDRESS})
         return value
 
+    @field_validator("views")
+    @classmethod
+    def _flat(cls, value: list[ViewName]) -> list[ViewName]:
+        return [cls._can_be_held(view) for view in value]
+
     @field_validator("scale")
     @classmethod
     def _sane(cls, value: str | float) -> str | float:
@@ -110,7 +115,7 @@ class Window(Viewing):
         """What can be shown, in the order in which it will be."""
         if self.views:
             return self._wanted
-        names = [name for name, view in VIEWS.items() if set(view.planes) <= set(self.reads)]
+        names = [name for name, view in VIEWS.items() if set(view.planes) <= set(self.reads) and not shows_alpha(name)]
         at = names.index(self.view)
         return names[at:] + names[:at]
 

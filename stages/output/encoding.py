@@ -1,4 +1,4 @@
-"""Encoding: one codec set up for one stream, and the way from a BGR picture to one packet."""
+"""Encoding: one codec set up for one stream, and the way from a BGR or BGRA picture to one packet."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+LAYOUTS = {3: "bgr24", 4: "bgra"}  # by channels
+NO_ALPHA = "holds no alpha; take prores (.mov), vp9 (.webm), ffv1 (.mkv) or png pictures"
 UNSPECIFIED, FULL_RANGE = 2, 2
 BT709 = 1
 # Number of a matrix in ISO/IEC 23091-2 -> the scaler's (av.video.reformatter.Colorspace): 5 and 6 are both BT.601.
@@ -28,19 +30,23 @@ class Encoding:
     """A codec with all its settings for one stream: gives the same header each time.
 
     So the packets of several incarnations, and of the part and the finished file, make one stream.
-    `settings` are options of the encoder; `pixels` is FFmpeg's name of a pixel format ("": the codec's usual one).
+    `settings` are options of the encoder; `pixels` is FFmpeg's name of a pixel format ("": the codec's usual one);
+    `alpha`: pictures are BGRA, straight, and alpha is kept.
     """
 
     codec: Codec
     spec: FrameSpec
     settings: Mapping[str, str] = field(default_factory=dict)
     pixels: str = ""
+    alpha: bool = False
 
     @property
     def format(self) -> str:
         """The pixel format that is encoded."""
         if self.pixels:
             return self.pixels
+        if self.alpha:
+            return self.codec.alpha
         if profile := self.settings.get("profile"):
             return self.codec.profiles[profile]
         return self.codec.odd_pixels if self.odd else self.codec.pixels
@@ -49,8 +55,26 @@ class Encoding:
     def odd(self) -> bool:
         return bool(self.spec.width % 2 or self.spec.height % 2)
 
+    @property
+    def beside(self) -> bool:
+        """Whether what the packets hold is not all: alpha travels as a second packet beside each."""
+        return self.codec.beside and has_alpha(self.format)
+
     def check(self) -> None:
         """Refuse a pixel format that the encoder does not take for these pictures. Raises SetupError."""
+        if self.alpha:
+            self._check_alpha()
+        self._check_format()
+
+    def _check_alpha(self) -> None:
+        if not self.codec.alpha:
+            raise SetupError(f"{self.codec.encoder}: {NO_ALPHA}")
+        if not has_alpha(self.format):
+            raise SetupError(f"pixels: {self.format!r} holds no alpha; take {self.codec.alpha}, or leave pixels out")
+        if (profile := self.settings.get("profile")) and chroma(self.codec.profiles[profile]) != chroma(self.format):
+            raise SetupError(f"profile: {profile!r} holds no alpha; take 4444 or 4444xq, or leave profile out")
+
+    def _check_format(self) -> None:
         from av.codec.codec import Codec as Encoder
         from av.video.format import VideoFormat
 
@@ -65,7 +89,7 @@ class Encoding:
             raise SetupError(f"pixels: {self.format!r} does not fit profile {profile!r}, which is of {wanted}")
         form = VideoFormat(self.format, 2, 2)
         halved = any((part.width, part.height) != (2, 2) for part in form.components)
-        if self.odd and halved and self.codec.odd_pixels != self.codec.pixels:
+        if self.odd and halved and self.codec.odd_pixels != self.codec.pixels and self.format != self.codec.alpha:
             whole = self.codec.odd_pixels
             raise SetupError(f"pixels: {self.format!r} halves the colours, which {size} does not allow; take {whole}")
 
@@ -90,6 +114,13 @@ class Encoding:
         return stream
 
 
+def has_alpha(pixels: str) -> bool:
+    """Whether a pixel format has a component for alpha."""
+    from av.video.format import VideoFormat
+
+    return any(part.is_alpha for part in VideoFormat(pixels).components)
+
+
 def chroma(pixels: str) -> str:
     """How much colour a format holds, without its depth and alpha: yuva444p10le and yuv444p12le are both 444."""
     return next((kind for kind in ("420", "422", "444") if kind in pixels), pixels)
@@ -101,7 +132,7 @@ def matrix_of(spec: FrameSpec) -> int:
 
 
 class Converter:
-    """From uint8 [H, W, 3] BGR to what the encoder takes; keeps its scaler from frame to frame."""
+    """From uint8 [H, W, 3] BGR or [H, W, 4] BGRA to what the encoder takes; keeps its scaler from frame to frame."""
 
     def __init__(self, stream: VideoStream, spec: FrameSpec) -> None:
         from av.video.reformatter import Interpolation, VideoReformatter
@@ -119,7 +150,7 @@ class Converter:
         from av.video.frame import VideoFrame
 
         picture = self._scaler.reformat(
-            VideoFrame.from_numpy_buffer(image, format="bgr24"),
+            VideoFrame.from_numpy_buffer(image, format=LAYOUTS[image.shape[2]]),
             format=self._pixels,
             dst_colorspace=self._matrix,
             dst_color_range=self._range,

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
 from stages.ingest.lavfi import SCHEME
 from stages.ingest.still import is_still
 from stages.media import open_media, shown
-from stages.output.codecs import Codec, CodecName, Preset, Profile
-from stages.output.encoding import Encoding
+from stages.output.codecs import CODECS, Codec, CodecName, Preset, Profile
+from stages.output.encoding import NO_ALPHA, Encoding
 from stages.output.part import Part, count_packets, fresh_of, is_bare
 from stages.output.publish import Publication
 from stages.output.target import check_target
 from stages.output.tracks import Kind
-from stages.output.views import Canvas, Viewing
-from stages.output.wishes import CONTAINERS, Hardware, check_held, check_wish, encoding_for
+from stages.output.views import Canvas, Viewing, shows_alpha
+from stages.output.wishes import CONTAINERS, Bitrate, Hardware, check_held, check_wish, encoding_for
 
 BESIDE = ".part.old99"  # no name that stands beside the file meanwhile has a longer ending
 Keep = Literal["copy", "drop"]
@@ -35,9 +37,12 @@ class File(Viewing):
     """
 
     deadline: ClassVar[float] = 10.0  # a disk may stand still for seconds and come back
+    holds_alpha: ClassVar[bool] = True  # with a codec that does
 
     output: str = Field(default="", description="the file to write; its name says the container")
-    codec: CodecName = Field(default="h264", description="ffv1 is lossless; prores goes into .mov and .mkv")
+    codec: CodecName = Field(
+        default="h264", validate_default=True, description="ffv1 is lossless; prores goes into .mov and .mkv"
+    )
     hardware: Hardware = Field(
         default="off", description="encoder of the graphics card; auto: the first that works, else software"
     )
@@ -45,6 +50,9 @@ class File(Viewing):
     profile: Profile | None = Field(default=None, description="of prores; none: as the pixel format wants it")
     crf: int | None = Field(
         default=None, description="quality of h264, h265 (0 to 51), av1 (1 to 63), vp9 (0 to 63): lower is better"
+    )
+    bitrate: Bitrate | None = Field(
+        default=None, description="of h264, h265, av1, vp9 instead of crf: bits per second, as 40M or 800k"
     )
     preset: Preset | None = Field(
         default=None, description="effort of h264, h265, av1, vp9: slower is smaller; none: as veryfast"
@@ -64,24 +72,30 @@ class File(Viewing):
     _frames: int = PrivateAttr(default=0)
     _published: bool = PrivateAttr(default=False)
 
-    @field_validator("profile", "crf", "preset")
+    @field_validator("codec")
+    @classmethod
+    def _holds(cls, value: CodecName, info: ValidationInfo) -> CodecName:
+        if shows_alpha(info.data.get("view")) and not CODECS[value].alpha:
+            raise PydanticCustomError("alpha", "{why}", {"why": NO_ALPHA})
+        return value
+
+    @field_validator("profile", "crf", "bitrate", "preset")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse at once what the codec cannot follow; what hardware can is known when it is found."""
-        check_wish(info.data.get("codec", ""), info.data.get("hardware", ""), str(info.field_name), value)
+        beside = {"crf": info.data.get("crf")} if info.field_name == "bitrate" and value is not None else {}
+        wishes = {**beside, str(info.field_name): value}
+        check_wish(info.data.get("codec", ""), info.data.get("hardware", ""), **wishes)
         return value
 
     def _settings(self, codec: Codec) -> dict[str, str]:
-        return codec.settings(self.crf, self.preset, self.profile)
+        return codec.settings(self.crf, self.preset, self.profile, self.bitrate)
 
     def resume(self, frames: int) -> None:
         self._resumed = frames
 
     def setup(self, spec: FrameSpec) -> None:
-        self._canvas = self.canvas(spec)
-        self._spec = self._canvas.spec
-        self._check_target()
-        self._encoding = encoding_for(self.codec, self.hardware, self._encode_with, self.context.note)
+        self._prepare(spec)
         part = Part(f"{self.output}.part", self._encoding)
         if self._resumed is None:
             self._set_aside(part.path)
@@ -95,13 +109,13 @@ class File(Viewing):
         self._part = part
 
     def _encode_with(self, codec: Codec) -> Encoding:
-        return Encoding(codec, self._spec, self._settings(codec), self.pixels)
+        return Encoding(codec, self._spec, self._settings(codec), self.pixels, alpha=self._canvas.channels == 4)
 
     def _check_target(self) -> None:
         """Refuse what could not be finished, before any work. Raises SetupError."""
         if not self.output:
             raise SetupError("no output is given: --output FILE")
-        check_held(self.output, Path(self.output).suffix.lower(), self.codec)
+        check_held(self.output, Path(self.output).suffix.lower(), self.codec, alpha=self._canvas.channels == 4)
         check_target(self.output, self._spec.source, BESIDE)
 
     def _set_aside(self, part: str) -> None:
@@ -170,6 +184,27 @@ class File(Viewing):
             self._published = True
         size = os.path.getsize(self.output) if self._published else 0
         return {"output": self.output, "frames": self._frames, "codec": self.codec, "bytes": size}
+
+    def assemble(self, spec: FrameSpec, pieces: Sequence[str], duration: int | None = None) -> dict[str, Any]:
+        """Make the output of the parts that other runs have left for it, in order, with the other tracks of the source
+        that `spec` names; facts as of `finish()`. `duration` is the last frame's length, in ticks. Raises
+        CleanplateError; the parts stay."""
+        part = self._part = self.part_for(spec, f"{self.output}.part")
+        self._set_aside(part.path)
+        self._frames = part.join(pieces, self.context.progress)
+        part.duration = duration or part.duration
+        return self.finish()
+
+    def part_for(self, spec: FrameSpec, path: str) -> Part:
+        """A part such as this sink would write, not begun yet. Raises SetupError."""
+        self._prepare(spec)
+        return Part(path, self._encoding)
+
+    def _prepare(self, spec: FrameSpec) -> None:
+        self._canvas = self.canvas(spec)
+        self._spec = self._canvas.spec
+        self._check_target()
+        self._encoding = encoding_for(self.codec, self.hardware, self._encode_with, self.context.note)
 
     def close(self) -> None:
         """Without a single frame there is nothing to keep."""

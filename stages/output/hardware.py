@@ -37,6 +37,7 @@ def _nvenc(name: str, worst: int) -> Codec:
         crf=(1, worst),  # 0 would leave the quality to it
         quality=("cq",),
         presets=_NVENC_PRESETS,
+        rated={"cq": "0"},
     )
 
 
@@ -50,6 +51,7 @@ def _qsv(name: str) -> Codec:
         crf=(1, 51),
         quality=("global_quality",),
         presets=_QSV_PRESETS,
+        rated={"global_quality": "0"},
     )
 
 
@@ -63,6 +65,7 @@ def _amf(name: str) -> Codec:
         crf=(0, 51),
         quality=("qp_i", "qp_p"),
         presets=_AMF_PRESETS,
+        rated={"rc": "vbr_latency"},
     )
 
 
@@ -73,6 +76,7 @@ def _v4l2m2m(name: str) -> Codec:
         pixels="nv12",
         odd_pixels="",
         options={"b": "8M", "bf": "0"},
+        rated={},
     )
 
 

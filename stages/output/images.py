@@ -8,18 +8,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.errors import RunError, SetupError
 from pipeline.frame import Frame, FrameSpec
 from stages.images import list_images
 from stages.media import reason, shown
 from stages.output.publish import sync
-from stages.output.still import STILLS, Still
+from stages.output.still import STILLS, Still, keeps_alpha
 from stages.output.target import check_target, is_same
-from stages.output.views import Canvas, Viewing
+from stages.output.views import Canvas, Viewing, shows_alpha
 
 Ending = Literal["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"]
+STILL_WITHOUT = "holds no alpha; take png, tiff or webp"
 _NUMBERED = re.compile(r"frame-[0-9]{6,}")
 
 
@@ -40,6 +42,7 @@ class Images(Viewing):
     """
 
     deadline: ClassVar[float] = 10.0  # a disk may stand still for seconds and come back
+    holds_alpha: ClassVar[bool] = True  # with a format that does
 
     output: str = Field(default="", description="a picture, or a folder: one that exists, or a name that ends in /")
     format: Ending | None = Field(default=None, description="of the pictures in a folder; none: png, which is exact")
@@ -53,6 +56,13 @@ class Images(Viewing):
     _single: bool = PrivateAttr(default=False)
     _frames: int = PrivateAttr(default=0)
 
+    @field_validator("format")
+    @classmethod
+    def _holds(cls, value: Ending | None, info: ValidationInfo) -> Ending | None:
+        if value and shows_alpha(info.data.get("view")) and not keeps_alpha(value):
+            raise PydanticCustomError("alpha", "{why}", {"why": STILL_WITHOUT})
+        return value
+
     def resume(self, frames: int) -> None:
         self._frames = frames
 
@@ -64,7 +74,10 @@ class Images(Viewing):
         self._single = not is_folder(self.output)
         self._ending = Path(self.output).suffix[1:].lower() if self._single else self.format or "png"
         self._check_single() if self._single else self._check_folder()
-        self._still = Still(self._ending, self._spec, self.quality)
+        alpha = self._canvas.channels == 4
+        if alpha and not keeps_alpha(self._ending):
+            raise SetupError(f"{shown(Path(self.output))}: {self._ending} {STILL_WITHOUT}")
+        self._still = Still(self._ending, self._spec, self.quality, alpha=alpha)
 
     def _check_single(self) -> None:
         path = Path(self.output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -12,6 +12,8 @@ from stages.output.views import Viewing
 
 class Null(Viewing):
     """Counts what it is given."""
+
+    holds_alpha: ClassVar[bool] = True
 
     _frames: int = PrivateAttr(default=0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from pipeline.errors import CleanplateError, RunError, SetupError
 from pipeline.frame import Image
 from stages.clock import nominal_step
 from stages.media import open_media, reason, shown, stamp
+from stages.output.beside import KIND, NUT_OPTIONS, without_second_id
 from stages.output.encoding import Converter, Encoding, encode_one
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class Part:
         self.last = 0  # the last frame's time stamp and length, ticks of the spec's time base
         self.duration = nominal_step(encoding.spec.rate, encoding.spec.time_base)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the pictures that it takes."""
+        return self._encoding.spec.height, self._encoding.spec.width, 4 if self._encoding.alpha else 3
+
     def create(self) -> None:
         """Begin an empty one. Raises SetupError."""
         self._open(self.path)
@@ -61,16 +67,26 @@ class Part:
             raise
         os.replace(fresh, self.path)
 
-    def _copy(self, frames: int, progress: Callable[[], None]) -> None:
-        kept = 0
-        for packet in read_packets(self.path, progress):
-            if kept == frames:
+    def join(self, pieces: Sequence[str], progress: Callable[[], None]) -> int:
+        """Begin a new one of the frames of whole parts, in order; how many there are. Raises CleanplateError."""
+        self._open(self.path)
+        return sum(self._take(piece, None, progress) for piece in pieces)
+
+    def _take(self, path: str, frames: int | None, progress: Callable[[], None]) -> int:
+        """Copy the first `frames` frames of another part, or all, behind what there is; how many there were."""
+        taken = 0
+        for packet in read_packets(path, progress):
+            if taken == frames:
                 break
             self._check_header(packet)
             packet.stream = self._stream
             self.last = round(stamp(packet) * packet.time_base / self._encoding.spec.time_base)
             self._mux(packet)
-            kept += 1
+            taken += 1
+        return taken
+
+    def _copy(self, frames: int, progress: Callable[[], None]) -> None:
+        kept = self._take(self.path, frames, progress)
         if kept < frames:
             raise SetupError(f"{shown(self.path)}: holds {kept} of the {frames} frames that were written")
 
@@ -87,7 +103,8 @@ class Part:
             if self._encoding.codec.untabled:
                 self._container = av.open(untabled_nut(path), "w", format="tee")
             else:
-                self._container = av.open(f"file:{path}", "w", format="nut", container_options={"flush_packets": "1"})
+                options = {"flush_packets": "1", **(NUT_OPTIONS if self._encoding.beside else {})}
+                self._container = av.open(f"file:{path}", "w", format="nut", container_options=options)
             self._stream = self._encoding.add_to(self._container)
             self._container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
@@ -95,7 +112,7 @@ class Part:
         self._converter = Converter(self._stream, self._encoding.spec)
 
     def add(self, image: Image, pts: int, duration: int) -> None:
-        """Encode one frame, uint8 [H, W, 3] BGR, and write it. Raises RunError."""
+        """Encode one frame, uint8 [H, W, 3] BGR or [H, W, 4] BGRA, and write it. Raises RunError."""
         packet = encode_one(self._stream, self._converter.convert(image, pts))
         packet.duration = duration
         self._mux(packet)
@@ -145,7 +162,7 @@ def read_packets(path: str, progress: Callable[[], None]) -> Iterator[Packet[Vid
             for packet in container.demux(container.streams.video[0]):
                 progress()
                 if packet.size and not packet.is_corrupt:
-                    yield packet
+                    yield without_second_id(packet) if packet.has_sidedata(KIND) else packet
         except av.FFmpegError:
             return  # the torn end
 

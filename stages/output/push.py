@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,7 +19,7 @@ from stages.output.push_address import Address
 from stages.output.push_carrier import Carrier, connect
 from stages.output.push_link import Link
 from stages.output.views import Canvas, Viewing
-from stages.output.wishes import check_wish, encoding_for
+from stages.output.wishes import Bitrate, bits, check_wish, encoding_for
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -31,8 +30,6 @@ FIRST_S = 5.0  # for which a file waits for its server: a camera waits for nobod
 FAREWELL_S = 4.0
 STEP_S = 0.02
 LONGEST_S = 1.0  # that a file's frame is held back; a longer gap in the file is skipped
-_BITRATE = re.compile(r"\d{1,9}(\.\d{1,3})?[kM]?")
-_UNITS = {"k": 1000, "M": 1_000_000}
 
 
 class Push(Viewing):
@@ -49,7 +46,9 @@ class Push(Viewing):
     crf: int | None = Field(
         default=None, description="quality, 0 to 51, lower is better; none: 23, or as bitrate wants"
     )
-    bitrate: str | None = Field(default=None, description="bits per second, as 4M or 800k; with crf: at most so many")
+    bitrate: Bitrate | None = Field(
+        default=None, description="bits per second, as 4M or 800k; with crf: at most so many"
+    )
     preset: Preset | None = Field(default=None, description="effort of the encoder; none: veryfast")
     key_every: float = Field(default=1.0, gt=0, le=60, description="seconds from one key frame to the next")
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="of rtsp")
@@ -72,14 +71,7 @@ class Push(Viewing):
     @field_validator("crf", "preset")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
-        check_wish(info.data.get("codec", ""), "off", str(info.field_name), value)
-        return value
-
-    @field_validator("bitrate")
-    @classmethod
-    def _number(cls, value: str | None) -> str | None:
-        if value is not None and not (_BITRATE.fullmatch(value) and bits(value)):
-            raise ValueError(f"{value[:20]!r}: bits per second, as 4M, 800k or 2500000")
+        check_wish(info.data.get("codec", ""), "off", **{str(info.field_name): value})
         return value
 
     def resume(self, frames: int) -> None:
@@ -212,9 +204,3 @@ class Encoder:
         packet = encode_one(self.stream, picture)
         packet.duration = duration
         return packet
-
-
-def bits(text: str) -> int:
-    """Of 4M, 800k or 2500000."""
-    unit = _UNITS.get(text[-1], 1)
-    return round(float(text.rstrip("kM")) * unit)

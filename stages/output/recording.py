@@ -75,7 +75,7 @@ class Recording(Viewing):
     @field_validator("crf", "preset")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
-        check_wish(info.data.get("codec", ""), info.data.get("hardware", ""), str(info.field_name), value)
+        check_wish(info.data.get("codec", ""), info.data.get("hardware", ""), **{str(info.field_name): value})
         return value
 
     def resume(self, frames: int) -> None:

@@ -1,4 +1,4 @@
-"""Still: from a BGR picture to the bytes of a PNG, JPEG, TIFF, BMP or WebP file."""
+"""Still: from a BGR or BGRA picture to the bytes of a PNG, JPEG, TIFF, BMP or WebP file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import RunError
 from pipeline.frame import FrameSpec, Image
 from stages.media import reason
+from stages.output.encoding import LAYOUTS
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -23,6 +24,9 @@ STILLS: Mapping[str, str] = {
     "bmp": "bmp",
     "webp": "libwebp",
 }
+WITH_ALPHA: Mapping[str, str] = {"png": "rgba", "tiff": "rgba", "libwebp": "yuva420p"}
+"""FFmpeg's encoder -> its pixel format with alpha, where it has one that readers know."""
+
 FINE = 90  # quality of JPEG from which no colour is halved
 BT601 = 5  # of the scaler; JFIF knows no other
 
@@ -30,13 +34,16 @@ BT601 = 5  # of the scaler; JFIF knows no other
 class Still:
     """Encodes pictures of one size, each by itself: `ending` is one of STILLS. Those of another size are scaled to it.
 
+    `alpha`: they are BGRA, straight; only for what `keeps_alpha`.
     `quick`: a JPEG in four fifths of the time, up to a twentieth larger."""
 
-    def __init__(self, ending: str, spec: FrameSpec, quality: int, *, quick: bool = False) -> None:
+    def __init__(self, ending: str, spec: FrameSpec, quality: int, *, alpha: bool = False, quick: bool = False) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._encoder, self._spec = STILLS[ending], spec
         self._pixels, self._options = _form(self._encoder, quality)
+        if alpha and self._pixels != "bgra":
+            self._pixels = WITH_ALPHA[self._encoder]
         if quick and self._encoder == "mjpeg":
             self._options["huffman"] = "default"  # not a code for each picture: that takes a second pass
         self._scaler = VideoReformatter()
@@ -54,12 +61,12 @@ class Still:
         return context
 
     def encode(self, image: Image) -> bytes:
-        """The file of a picture, uint8 [H, W, 3] BGR. Raises RunError."""
+        """The file of a picture, uint8 [H, W, 3] BGR or [H, W, 4] BGRA. Raises RunError."""
         import av
         from av.video.frame import VideoFrame
 
         picture = self._scaler.reformat(
-            VideoFrame.from_numpy_buffer(image, format="bgr24"),
+            VideoFrame.from_numpy_buffer(image, format=LAYOUTS[image.shape[2]]),
             width=self._spec.width,
             height=self._spec.height,
             format=self._pixels,
@@ -73,6 +80,11 @@ class Still:
         except (av.FFmpegError, ValueError) as error:
             raise RunError(f"{self._encoder}: cannot encode a picture ({reason(error)})") from error
         return bytes(packet)
+
+
+def keeps_alpha(ending: str) -> bool:
+    """Whether pictures with such an ending hold alpha."""
+    return STILLS[ending] in WITH_ALPHA
 
 
 def _form(encoder: str, quality: int) -> tuple[str, dict[str, str]]:

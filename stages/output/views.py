@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import News, Sink
 from stages.output.hud import PLANES, Hud, label
 
-ViewName = Literal["result", "input", "side-by-side", "overlay", "mask", "panel"]
+ViewName = Literal["result", "input", "side-by-side", "overlay", "mask", "panel", "alpha", "foreground", "cutout"]
 RED = (0, 0, 255)
+EDGE = 16  # pixels around what is cut out that keep their colour: neither codecs nor scalers bleed from farther away
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,10 @@ class View:
     planes: tuple[str, ...]
     columns: int
     rows: int
-    draw: Callable[[Frame, Image], None] | None = None  # into uint8 [rows * H, columns * W, 3]; None: the plane itself
+    # into uint8 [rows * H, columns * W, channels]; None: the plane itself
+    draw: Callable[[Frame, Image], None] | None = None
     names: tuple[str, ...] = ()  # of its pictures, where there are several
+    channels: int = 3  # BGR; 4: and alpha, straight
 
     def label(self, out: Image) -> None:
         """Write each picture's name into its lower corner; `out` may have any size."""
@@ -60,6 +64,28 @@ def _mask(frame: Frame, out: Image) -> None:
     cv2.cvtColor(frame.mask, cv2.COLOR_GRAY2BGR, dst=out)
 
 
+def _alpha(frame: Frame, out: Image) -> None:
+    """The whiter, the more of the pixel is foreground."""
+    import cv2
+
+    cv2.cvtColor(frame.alpha, cv2.COLOR_GRAY2BGR, dst=out)
+
+
+def _cutout(frame: Frame, out: Image) -> None:
+    """The foreground's colours, not weighed by its alpha, and alpha; far from all that can be seen, nothing: it would
+    cost bits, and show who looks for it what was cut away."""
+    import cv2
+
+    out[:] = 0
+    x, y, width, height = cv2.boundingRect(frame.alpha)
+    if width:
+        part = np.s_[max(y - EDGE, 0) : y + height + EDGE, max(x - EDGE, 0) : x + width + EDGE]
+        near = cv2.dilate(frame.alpha[part], np.ones((2 * EDGE + 1, 2 * EDGE + 1), np.uint8))
+        cut = cv2.cvtColor(frame.foreground[part], cv2.COLOR_BGR2BGRA)
+        cv2.insertChannel(frame.alpha[part], cut, 3)
+        cv2.copyTo(cut, near, out[part])
+
+
 def _panel(frame: Frame, out: Image) -> None:
     """Input and result, below them the overlay and the mask."""
     source, result, overlay, mask = _parts(out, rows=2, columns=2)
@@ -84,7 +110,15 @@ VIEWS: Mapping[ViewName, View] = {
     "overlay": View(("image", "mask"), 1, 1, _overlay),
     "mask": View(("mask",), 1, 1, _mask),
     "panel": View(("image", "mask", "clean"), 2, 2, _panel, ("input", "result", "overlay", "mask")),
+    "alpha": View(("alpha",), 1, 1, _alpha),
+    "foreground": View(("foreground",), 1, 1),
+    "cutout": View(("foreground", "alpha"), 1, 1, _cutout, channels=4),
 }
+
+
+def shows_alpha(view: Any) -> bool:
+    """Whether a view, by its name, has pictures with alpha."""
+    return view in VIEWS and VIEWS[view].channels == 4
 
 
 class Canvas:
@@ -98,10 +132,12 @@ class Canvas:
         self._view = view
         self._hud = Hud(news=news) if hud else None
         drawn = view.draw or self._hud
-        self._out = np.zeros((self.spec.height, self.spec.width, 3), np.uint8) if drawn else None
+        self.channels = view.channels
+        self._out = np.zeros((self.spec.height, self.spec.width, view.channels), np.uint8) if drawn else None
 
     def of(self, frame: Frame) -> Image:
-        """uint8 [H, W, 3] BGR of `spec`'s size; valid until the next call, or as long as the frame."""
+        """uint8 [H, W, 3] BGR, or [H, W, 4] BGRA where the view has alpha, of `spec`'s size; valid until the next call,
+        or as long as the frame."""
         if self._out is None:
             return frame.planes[self._view.planes[0]]
         if self._view.draw is None:
@@ -117,12 +153,32 @@ class Canvas:
 class Viewing(Sink):
     """A sink that can show more than the result."""
 
-    view: ViewName = Field(default="result", description="what is shown; overlay: the input, half red under the mask")
+    holds_alpha: ClassVar[bool] = False  # whether it can show a view with alpha
+
+    view: ViewName = Field(
+        default="result",
+        description="what is shown; overlay: the input, half red under the mask; cutout: the foreground with alpha",
+    )
     hud: bool = Field(
         default=False,
         description="write frames/s, latency, frame number, what was dropped, objects and the level of inpainting over"
         " it, and the names of pictures that stand together",
     )
+
+    @field_validator("view")
+    @classmethod
+    def _can_be_held(cls, value: ViewName) -> ViewName:
+        if shows_alpha(value) and not cls.holds_alpha:
+            why = "has alpha, which only files (.mov, .webm, .mkv) and png pictures hold"
+            raise PydanticCustomError("alpha", "{why}", {"why": why})
+        return value
+
+    @field_validator("hud")
+    @classmethod
+    def _can_be_drawn(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and shows_alpha(info.data.get("view")):
+            raise PydanticCustomError("alpha", "nothing is written over a cutout; leave it out")
+        return value
 
     def canvas(self, spec: FrameSpec) -> Canvas:
         """What draws the view that is wanted, for frames as the spec says."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from pipeline.errors import SetupError
@@ -16,23 +18,42 @@ from stages.output.hardware import HardwareName, choose
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 IN_AVI = ("mjpeg", "ffv1")  # each picture a whole one: what AVI was made for
+BESIDE = ("matroska", "webm")  # have room for what travels beside packets
 Hardware = Literal["off", "auto"] | HardwareName
+_BITRATE = re.compile(r"\d{1,9}(\.\d{1,3})?[kM]?")
+_UNITS = {"k": 1000, "M": 1_000_000}
 
 
-def check_wish(codec: str, hardware: str, name: str, value: Any) -> None:
+def bits(text: str) -> int:
+    """Of 4M, 800k or 2500000."""
+    unit = _UNITS.get(text[-1], 1)
+    return round(float(text.rstrip("kM")) * unit)
+
+
+def _rate(value: str) -> str:
+    if not (_BITRATE.fullmatch(value) and bits(value)):
+        raise ValueError(f"{value[:20]!r}: bits per second, as 4M, 800k or 2500000")
+    return value
+
+
+Bitrate = Annotated[str, AfterValidator(_rate)]
+
+
+def check_wish(codec: str, hardware: str, **wish: Any) -> None:
     """Refuse at once what the codec cannot follow; what hardware can is known when it is found. For validators."""
     found = CODECS.get(codec)
     if found is None or hardware != "off":
         return
-    wishes = {"crf": None, "preset": None, "profile": None} | {name: value}
+    wishes = {"crf": None, "preset": None, "profile": None} | wish
     try:
         found.settings(**wishes)
     except WishError as error:
         raise PydanticCustomError("wish", "{why}", {"why": error.why}) from error
 
 
-def check_held(path: str, ending: str, codec: CodecName) -> str:
-    """The container for a name with this ending (`.mp4`). Raises SetupError where it cannot hold the codec."""
+def check_held(path: str, ending: str, codec: CodecName, *, alpha: bool = False) -> str:
+    """The container for a name with this ending (`.mp4`). Raises SetupError where it cannot hold the codec, or its
+    alpha."""
     import av
 
     if (form := CONTAINERS.get(ending)) is None:
@@ -42,6 +63,8 @@ def check_held(path: str, ending: str, codec: CodecName) -> str:
     if not held or (form == "avi" and codec not in IN_AVI):
         other = ".mkv or .mov" if codec == "prores" else ".mkv or .mp4"
         raise SetupError(f"{shown(path)}: {ending} cannot hold {codec}; take {other}")
+    if alpha and CODECS[codec].beside and form not in BESIDE:
+        raise SetupError(f"{shown(path)}: {ending} cannot hold the alpha of {codec}; take .webm or .mkv")
     return form
 
 
