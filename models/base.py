@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Crop = tuple[Image, Image]
 """A part of a picture, uint8 [h, w, 3] BGR, and the hole in it, uint8 [h, w] (255: fill)."""
+
+
+Memory = Mapping[str, NDArray[Any]]
+"""What a model remembers from frame to frame: arrays by name."""
+MemoryLayout = dict[str, tuple[tuple[int, ...], str]]
+"""Their shapes and kinds of number."""
 
 
 class ModelError(Exception):
@@ -140,6 +146,29 @@ class Promptable(Protocol):
 
     def warm_up(self) -> float:
         """Run once; return the seconds of a later step."""
+        ...
+
+
+class Matter(Protocol):
+    """Says how much of each pixel is foreground, frame after frame.
+
+    What it remembers lies in arrays that are handed to it, as `memory` of its class describes them: so a frame can be
+    done again, by another process."""
+
+    info: ModelInfo
+
+    def matte(
+        self, image: Image, mask: Image | None, before: Memory, after: Memory, alpha: Image, colours: Image
+    ) -> None:
+        """Write `alpha`, uint8 [H, W], and `colours`, uint8 [H, W, 3] BGR, those of the foreground alone, not weighed.
+
+        `image` is uint8 [H, W, 3] BGR; `mask` uint8 [H, W] of 0 and 255, for one that refines it. `before` is as the
+        last frame left `after`, or all zero where there was none. Raises FloatingPointError where the network's answer
+        is not finite."""
+        ...
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Run on pictures of that size until steady; return the slowest later step in seconds."""
         ...
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from models import weights
-from models.base import Detector, Inpainter, ModelError, Promptable, Segmenter
+from models.base import Detector, Inpainter, Matter, MemoryLayout, ModelError, Promptable, Segmenter
 from models.own import is_own, read_own, remote_weights
 
-Task = Literal["segment", "detect", "inpaint", "prompt"]
+Task = Literal["segment", "detect", "inpaint", "prompt", "matte"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Entry:
     weights: str = ""
     source: str = ""  # where neither weights nor their table say it
     licence: str = ""
+    brought: bool = False  # its weights are a file of one's own, always
 
 
 _YOLO = "models.yolo:YoloSegmenter"
@@ -42,8 +43,13 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("sam2", "prompt", "models.promptable:Promptable", weights="sam2.1_t"),
     Entry("lama", "inpaint", "models.lama:Lama", weights="big-lama"),
     Entry("push-pull", "inpaint", "models.pushpull:PushPull", source="OpenCV", licence="Apache-2.0"),
+    Entry("refined", "matte", "models.refined:Refined", source="OpenCV", licence="Apache-2.0"),
+    Entry("rvm", "matte", "models.rvm:Rvm", source="PeterL1n/RobustVideoMatting", licence="GPL-3.0", brought=True),
     Entry("telea", "inpaint", "models.telea:Telea", source="OpenCV", licence="Apache-2.0"),
 )
+
+# Said apart from the adapters: memory is laid out by a process that loads no library of networks.
+MEMORIES = {"refined": "models.refined:memory", "rvm": "models.rvm_state:memory"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,19 @@ def load_inpainter(name: str, *, weights_file: str | None = None, **options: Any
     return _adapter(entry)(file, **options) if file else _adapter(entry)()  # type: ignore[no-any-return]
 
 
+def load_matter(name: str, *, weights_file: str | None = None, **options: Any) -> Matter:
+    """Load the matting model of that name; options go to the adapter. Raises ModelError."""
+    entry = _find("matte", name)
+    file = _located(entry, weights_file)
+    return _adapter(entry)(file, **options) if entry.brought else _adapter(entry)(**options)  # type: ignore[no-any-return]
+
+
+def matter_memory(name: str, height: int, width: int, **options: Any) -> MemoryLayout:
+    """What the matting model of that name remembers from frame to frame; loads none. Raises ModelError."""
+    place, attribute = MEMORIES[_find("matte", name).name].split(":")
+    return getattr(importlib.import_module(place), attribute)(height, width, **options)  # type: ignore[no-any-return]
+
+
 def load_promptable(name: str, *, device: str = "auto") -> Promptable:
     """Load the promptable segmenter of that name. Raises ModelError."""
     entry = _find("prompt", name)
@@ -116,6 +135,8 @@ def weights_needed(task: Task, name: str, weights_file: str | None = None) -> li
     own on the web; none for one that is here."""
     if task in ("segment", "detect") and remote_weights(name):
         return [name]
+    if task == "matte" and weights_file and remote_weights(weights_file):
+        return [weights_file]
     return [
         entry.weights
         for entry in ENTRIES
@@ -136,6 +157,8 @@ def knows(task: Task, name: str) -> bool:
 
 
 def _listing(entry: Entry, hashed: bool) -> Listing:
+    if entry.brought:
+        return Listing(entry.name, entry.task, entry.source, entry.licence, "missing", "give it as `weights`")
     if not entry.weights:
         return Listing(entry.name, entry.task, entry.source, entry.licence, "present", "needs no weights")
     known, status = weights.KNOWN[entry.weights], weights.status(entry.weights, hashed=hashed)
@@ -162,9 +185,9 @@ def _alone(name: str, weights_file: str | None) -> bool:
 
 def _located(entry: Entry, weights_file: str | None) -> str:
     """What to load, known to be there before the adapter brings in its library, which takes seconds."""
-    if not entry.weights and weights_file:
+    if not (entry.weights or entry.brought) and weights_file:
         raise ModelError(f"{entry.name} takes no weights, but {weights_file!r} was given")
-    if entry.weights:
+    if entry.weights or (entry.brought and weights_file):
         weights.locate(weights_file or entry.weights)
     return weights_file or entry.weights
 
