@@ -41,6 +41,7 @@ class RunOrders:
     name: str | None = None
     limit: int | None = None
     report: str | None = None
+    finish_alone: bool = True  # whether it finishes its file when who holds it has died; else it dies as well
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,10 @@ def main(parent: int) -> int:
     events = Events.on_stdout()
     die_with_parent(parent, signal.SIGTERM)
     try:
-        code, error, report = _run(_read_orders(sys.stdin.fileno()), events)
+        orders = _read_orders(sys.stdin.fileno())
+        if not orders.finish_alone:
+            die_with_parent(parent, signal.SIGKILL)
+        code, error, report = _run(orders, events)
     except CleanplateError as fault:
         code, error, report = fault.exit_code, str(fault), {}
     except Exception as fault:  # noqa: BLE001 - it is told to who started this

@@ -30,7 +30,8 @@ FULL_RANGE = 2
 
 @dataclass(frozen=True)
 class Cut:
-    """A piece's own file: NUT, with the time stamps of the source. `sha256` is that of the packets' data.
+    """A piece's own file: NUT, with the time stamps of the source plus `shift` ticks, for NUT knows none below zero.
+    `sha256` is that of the packets' data.
 
     `piece` says what is in it: of a damaged source fewer pictures than were expected. `damage`: what was met."""
 
@@ -38,6 +39,7 @@ class Cut:
     path: str
     sha256: str
     exact: bool  # the source's own packets
+    shift: int = 0
     damage: dict[str, int] = field(default_factory=dict)
 
 
@@ -61,7 +63,7 @@ class Cutter:
         """The packets that are needed to decode a piece, as they are. Raises RunError."""
         import av
 
-        path, digest = self._path(piece), hashlib.sha256()
+        path, digest, shift = self._path(piece), hashlib.sha256(), None
         try:
             with open_media(self._video) as source, _nut(path) as made:
                 stream = video_stream(source, shown(self._video))
@@ -69,11 +71,14 @@ class Cutter:
                 out.time_base = stream.time_base
                 for packet in self._packets(source, stream, piece):
                     digest.update(bytes(packet))
+                    shift = _below_zero(packet) if shift is None else shift
+                    packet.pts = None if packet.pts is None else packet.pts + shift
+                    packet.dts = None if packet.dts is None else packet.dts + shift
                     packet.stream = out
                     made.mux_one(packet)
         except (av.FFmpegError, ValueError) as error:
             raise RunError(f"{shown(path)}: cannot be written ({reason(error)})") from error
-        return Cut(piece, path, digest.hexdigest(), exact=True)
+        return Cut(piece, path, digest.hexdigest(), exact=True, shift=shift or 0)
 
     def _packets(self, source: Any, stream: VideoStream, piece: Piece) -> Iterator[Packet[VideoStream]]:
         """From the key frame where decoding begins, as far as anything of the piece may come."""
@@ -133,6 +138,11 @@ class Cutter:
         return os.path.join(self._folder, f"{piece.index:05d}.nut")
 
 
+def _below_zero(packet: Packet[Any]) -> int:
+    """By how many ticks a first packet begins below zero."""
+    return max(0, *(-stamp for stamp in (packet.pts, packet.dts) if stamp is not None))
+
+
 def _nut(path: str) -> OutputContainer:
     import av
 
@@ -147,6 +157,7 @@ class _Recoding:
         from av.video.stream import VideoStream
 
         self.piece, self._path = piece, path
+        self._shift = max(0, -piece.lead_from)
         self._frames = self._lead = 0
         self._begins: tuple[int, int] | None = None  # the first picture of all, and the first of its own
         self._digest = hashlib.sha256()
@@ -175,7 +186,7 @@ class _Recoding:
         width, height = self._size
         made = picture.reformat(width=width, height=height, format=self._format)
         before = picture.pts, picture.time_base  # where nothing had to change, `made` is the picture itself
-        made.pts, made.time_base = pts, self._time_base
+        made.pts, made.time_base = pts + self._shift, self._time_base
         try:
             for packet in self._stream.encode(made):
                 self._digest.update(bytes(packet))
@@ -197,8 +208,9 @@ class _Recoding:
             raise RunError(f"segment {self.piece.index}: nothing of it can be decoded")
         begin, first = self._begins
         piece = Piece(self.piece.index, first, self.piece.stop, self._frames, begin, self._lead)
-        met, _ = dict(damage), damage.clear()
-        return Cut(piece, self._path, self._digest.hexdigest(), exact=False, damage=met)
+        met = dict(damage)
+        damage.clear()
+        return Cut(piece, self._path, self._digest.hexdigest(), exact=False, shift=self._shift, damage=met)
 
     def abandon(self) -> None:
         self._container.close()
@@ -217,4 +229,3 @@ def lossless_format(name: str) -> tuple[str, bool]:
     like = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "rgb24": "bgr0", "bgr24": "bgr0"}
     like |= {"gbrp": "bgr0", "pal8": "bgra", "rgba": "bgra"}
     return like.get(plain, "yuv444p16le"), False
-

@@ -1,7 +1,8 @@
-"""Pieces: where a video is cut, and how much of what comes before each piece warms up what remembers. Pure arithmetic."""
+"""Pieces: where a video is cut, and what comes before each piece to warm up what remembers. Pure arithmetic."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -33,7 +34,7 @@ def pieces(index: Index, cuts: Sequence[int], preroll: Fraction) -> list[Piece]:
     made = []
     for number, (begin, at) in enumerate(zip(begins, places, strict=True)):
         behind = places[number + 1] if number + 1 < len(places) else len(pts)
-        warm = int(np.searchsorted(pts, begin - preroll / index.time_base))
+        warm = int(np.searchsorted(pts, begin - math.floor(preroll / index.time_base)))
         stop = begins[number + 1] if number + 1 < len(begins) else None
         made.append(Piece(number, begin, stop, behind - at, int(pts[warm]), at - warm))
     return made

@@ -28,6 +28,7 @@ class Segment(File):
     whole: dict[str, Any] = Field(default_factory=dict, description="the FrameSpec of the whole video")
     first: int = Field(default=0, description="time stamp of the first picture of its own, in ticks of the video")
     stop: int | None = Field(default=None, description="time stamp of the first picture behind it; none: to the end")
+    shift: int = Field(default=0, ge=0, description="ticks by which the file's time stamps are larger than the video's")
     lead: int = Field(default=0, ge=0, description="pictures that come before its own, and only warm up what remembers")
     lead_from: int = Field(default=0, description="time stamp of the first picture of all")
     frames_expected: int = Field(default=1, ge=1, description="pictures of its own")
@@ -44,13 +45,16 @@ class Segment(File):
         self._span = Span(self.lead_from, self.stop)
 
     def _timed(self) -> Iterator[Timed]:
+        """In the video's ticks: a container has its own."""
         spec = self._spec
+        scale = (self._pictures.stream.time_base or spec.time_base) / spec.time_base
         for picture, pts, repaired in super()._timed():
             if picture.colorspace == UNSPECIFIED:
                 picture.colorspace = spec.colorspace
             if not picture.color_range:
                 picture.color_range = spec.color_range
-            yield picture, pts, repaired
+            picture.duration = round((picture.duration or 0) * scale)
+            yield picture, round(pts * scale) - self.shift, repaired
             del picture
 
     def frames(self) -> Iterator[None]:
@@ -67,7 +71,6 @@ class Segment(File):
     def resume(self, frames: int, pts: int) -> None:
         super().resume(frames, pts)
         self._past = frames
-
 
 
 def oriented(spec: FrameSpec) -> Orientation:
