@@ -9,10 +9,13 @@ import numpy as np
 
 from models.base import Image
 from models.guided import Linear, Plane, fit
+from models.palette import likelihood
 
 CELLS = 160  # across the long side: as finely as segmentation networks draw a mask; it is wrong by about as much
-EPSILON = 1e-4  # variance of a colour, of 0..1: of two sides that differ by less the mask alone decides
-DOUBT = 0.02  # what a pixel of the band counts beside a sure one
+RADIUS = 3  # pixels to either side in which alpha is one function of the colours
+EPSILON = 1e-3  # variance of a colour, of 0..1: an edge of less is smoothed over
+CONTRAST = 1.5  # by which alpha is drawn away from the middle: the function shrinks it towards there
+LEAST = 0.02  # of likelihood: neither colour nor place is ever certain
 
 
 class Edge(NamedTuple):
@@ -35,17 +38,26 @@ class Edges:
         """Pixels to either side of the mask's edge that are in doubt."""
         return max(2, round(self._softness * long_side / CELLS))
 
-    def find(self, colours: Plane, mask: Image, reach: int) -> Edge:
-        """`colours` float32 [h, w, 3] of 0..1, `mask` uint8 [h, w]; an edge at the border of the picture is none."""
+    def find(self, picture: Image, tones: Plane, mask: Image, reach: int) -> Edge:
+        """`picture` uint8 [h, w, 3] BGR, and as `tones`, float32 of 0..1; `mask` uint8 [h, w] of 0 and 255. What goes
+        on beyond the border of the picture has no edge there."""
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
         outer = cv2.dilate(mask, kernel)
         inner = cv2.erode(mask, kernel, borderValue=255)
-        doubtful = cv2.subtract(outer, inner) > 0
-        weights = np.where(doubtful, np.float32(DOUBT), np.float32(1))
-        target = mask.astype(np.float32) / 255
-        linear = fit(colours, target, weights, 2 * reach, EPSILON)
-        alpha = np.clip(linear.of(colours), 0, 1)
+        doubtful = np.nonzero(cv2.subtract(outer, inner))
+        target = inner.astype(np.float32) / 255
+        place = cv2.GaussianBlur(mask, (0, 0), reach / 2)[doubtful].astype(np.float32) / 255
+        target[doubtful] = both(likelihood(picture, inner, outer, doubtful), place)
+        slopes, offset = fit(tones, target, RADIUS, EPSILON)
+        linear = Linear(CONTRAST * slopes, CONTRAST * (offset - np.float32(0.5)) + np.float32(0.5))
+        alpha = np.clip(linear.of(tones), 0, 1)
         return Edge(bounded(alpha, inner, outer), linear, inner, outer)
+
+
+def both(one: Plane, other: Plane) -> Plane:
+    """What two likelihoods that know nothing of each other say together, by Bayes' rule."""
+    one, other = np.clip(one, LEAST, 1 - LEAST), np.clip(other, LEAST, 1 - LEAST)
+    return np.asarray(one * other / (one * other + (1 - one) * (1 - other)), np.float32)
 
 
 def bounded(alpha: Plane, inner: Image, outer: Image) -> Plane:

@@ -22,19 +22,17 @@ class Linear(NamedTuple):
         return np.einsum("hwc,hwc->hw", self.slopes, colours) + self.offset
 
 
-def fit(guide: Plane, target: Plane, weights: Plane, radius: int, epsilon: float) -> Linear:
+def fit(guide: Plane, target: Plane, radius: int, epsilon: float) -> Linear:
     """The functions of `guide` (float32 [h, w, 3], 0..1) that come nearest to `target` (float32 [h, w]) around each
-    pixel; how much each counts for that say `weights` (float32 [h, w], more than 0).
+    pixel, within `radius` pixels; `epsilon` is the variance of colours from which an edge counts as one.
 
-    He, Sun, Tang: Guided Image Filtering, TPAMI 2013, equations 19 and 20, with means that are weighed; for less than
-    the full size: He, Sun: Fast Guided Filter, 2015. `radius` in pixels; `epsilon` is the variance of colours from
-    which an edge counts as one.
+    He, Sun, Tang: Guided Image Filtering, TPAMI 2013, equations 19 and 20; used at another size than it was found at:
+    He, Sun: Fast Guided Filter, 2015.
     """
     size = (2 * radius + 1,) * 2
-    norm = 1 / cv2.boxFilter(weights, -1, size)
 
     def mean(values: Plane) -> Plane:
-        return cv2.boxFilter(values * weights, -1, size) * norm  # type: ignore[no-any-return]
+        return cv2.boxFilter(values, -1, size)  # type: ignore[no-any-return]
 
     channels = [np.ascontiguousarray(guide[..., at]) for at in range(3)]
     means, middle = [mean(channel) for channel in channels], mean(target)
@@ -46,7 +44,7 @@ def fit(guide: Plane, target: Plane, weights: Plane, radius: int, epsilon: float
     }
     slopes = _solved(spread, shared, epsilon)
     offset = middle - sum(slope * one for slope, one in zip(slopes, means, strict=True))
-    smooth = [cv2.boxFilter(part, -1, size) for part in (*slopes, offset)]
+    smooth = [mean(part) for part in (*slopes, offset)]
     return Linear(cv2.merge(smooth[:3]), smooth[3])
 
 

@@ -55,7 +55,7 @@ class Refined:
         columns = slice(max(0, x - MARGIN * reach), x + wide + MARGIN * reach)
         part = rows, columns
         tones = small[part].astype(np.float32) / 255
-        edge = self._edges.find(tones, rough[part], reach)
+        edge = self._edges.find(np.ascontiguousarray(small[part]), tones, np.ascontiguousarray(rough[part]), reach)
         steadied = self._steadied(edge, part, before, after)
         after["alpha"][part] = np.rint(255 * steadied)
         band = Band(edge, by, part, image.shape[:2])
