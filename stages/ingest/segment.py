@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr
 
 from pipeline.errors import SetupError
 from pipeline.frame import FrameSpec
-from stages.ingest.file import File, Timed
+from stages.ingest.file import File
 from stages.ingest.orientation import Orientation
 from stages.ingest.span import Span
 from stages.media import shown
@@ -44,17 +44,23 @@ class Segment(File):
         self._drawn = self._orientation.size(*drawn)
         self._span = Span(self.lead_from, self.stop)
 
-    def _timed(self) -> Iterator[Timed]:
-        """In the video's ticks: a container has its own."""
-        spec = self._spec
+    def _start(self) -> None:
+        super()._start()
+        self._row = self._as_in_whole(self._row)
+
+    def _as_in_whole(self, row: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """Pictures with the video's time stamps and colour tags: a cut file has ticks of its own, and may have no
+        tags."""
+        spec = FrameSpec.model_validate(self.whole)
         scale = (self._pictures.stream.time_base or spec.time_base) / spec.time_base
-        for picture, pts, repaired in super()._timed():
+        for picture in row:
+            picture.pts = None if picture.pts is None else round(picture.pts * scale) - self.shift
+            picture.duration = round((picture.duration or 0) * scale)
             if picture.colorspace == UNSPECIFIED:
                 picture.colorspace = spec.colorspace
             if not picture.color_range:
                 picture.color_range = spec.color_range
-            picture.duration = round((picture.duration or 0) * scale)
-            yield picture, round(pts * scale) - self.shift, repaired
+            yield picture
             del picture
 
     def frames(self) -> Iterator[None]:
