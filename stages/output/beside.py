@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 NUT_OPTIONS: Mapping[str, str] = {"syncpoints": "timestamped", "strict": "experimental"}
 """What makes FFmpeg write NUT of version 4: only that has room beside packets, and only these modes ask for it."""
 
-KIND = "matroska_block_additional"
+KIND: Final = "matroska_block_additional"
 NUMBER = 15  # of this kind in FFmpeg's AVPacketSideDataType
 ID = bytes(7) + b"\x01"  # what stands before the data: 1, alpha
 
@@ -22,7 +22,7 @@ def without_second_id(packet: Packet[VideoStream]) -> Packet[VideoStream]:
     before both. No VP9 frame begins with a zero, so there is no mistaking it."""
     from av.packet import PacketSideData
 
-    data = bytes(PacketSideData.from_packet(packet, KIND))
+    data = bytes(packet.get_sidedata(KIND))
     if data.startswith(ID + ID):
         once = PacketSideData(NUMBER, len(data) - len(ID))  # type: ignore[call-arg] # the stub leaves it out
         once.update(data[len(ID) :])

@@ -62,28 +62,32 @@ class Encoding:
 
     def check(self) -> None:
         """Refuse a pixel format that the encoder does not take for these pictures. Raises SetupError."""
+        if self.alpha and not self.codec.alpha:
+            raise SetupError(f"{self.codec.encoder}: {NO_ALPHA}")
+        self._check_taken()
         if self.alpha:
             self._check_alpha()
-        self._check_format()
+        self._check_colours()
 
     def _check_alpha(self) -> None:
-        if not self.codec.alpha:
-            raise SetupError(f"{self.codec.encoder}: {NO_ALPHA}")
         if not has_alpha(self.format):
             raise SetupError(f"pixels: {self.format!r} holds no alpha; take {self.codec.alpha}, or leave pixels out")
         if (profile := self.settings.get("profile")) and chroma(self.codec.profiles[profile]) != chroma(self.format):
             raise SetupError(f"profile: {profile!r} holds no alpha; take 4444 or 4444xq, or leave profile out")
 
-    def _check_format(self) -> None:
+    def _check_taken(self) -> None:
         from av.codec.codec import Codec as Encoder
-        from av.video.format import VideoFormat
 
-        encoder, size = self.codec.encoder, f"{self.spec.width}x{self.spec.height}"
+        encoder = self.codec.encoder
         if not self.format:
-            raise SetupError(f"{encoder}: takes no pictures of {size}, only even sizes")
+            raise SetupError(f"{encoder}: takes no pictures of {self._size}, only even sizes")
         taken = [form.name for form in Encoder(encoder, "w").video_formats or () if form.components]
         if taken and self.format not in taken:
             raise SetupError(f"pixels: {self.format!r} is none that {encoder} takes: {', '.join(taken)}")
+
+    def _check_colours(self) -> None:
+        from av.video.format import VideoFormat
+
         if (profile := self.settings.get("profile")) and chroma(self.format) != chroma(self.codec.profiles[profile]):
             wanted = self.codec.profiles[profile]
             raise SetupError(f"pixels: {self.format!r} does not fit profile {profile!r}, which is of {wanted}")
@@ -91,7 +95,12 @@ class Encoding:
         halved = any((part.width, part.height) != (2, 2) for part in form.components)
         if self.odd and halved and self.codec.odd_pixels != self.codec.pixels and self.format != self.codec.alpha:
             whole = self.codec.odd_pixels
-            raise SetupError(f"pixels: {self.format!r} halves the colours, which {size} does not allow; take {whole}")
+            why = f"halves the colours, which {self._size} does not allow; take {whole}"
+            raise SetupError(f"pixels: {self.format!r} {why}")
+
+    @property
+    def _size(self) -> str:
+        return f"{self.spec.width}x{self.spec.height}"
 
     def add_to(self, container: OutputContainer) -> VideoStream:
         """A video stream in `container`. Raises ValueError if that cannot hold it."""
