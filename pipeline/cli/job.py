@@ -183,8 +183,10 @@ def stitch(
 
     folder, manifest = working.find(video, outputs)
     with locked(folder):
-        for made in join(open_job(video, manifest.call, working.say), allow_gaps=allow_gaps, told=working.say):
+        opened = open_job(video, manifest.call, working.say)
+        for made in join(opened, allow_gaps=allow_gaps, told=working.say):
             print(made)
+        working.look_at_seams(opened, working.say)
 
 
 @app.command("clean", help=CLEAN_HELP)

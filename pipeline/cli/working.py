@@ -22,7 +22,8 @@ from pipeline.instances import is_locked
 from pipeline.jobs.engine import Engine, Local
 from pipeline.jobs.job import Job, locked
 from pipeline.jobs.manifest import Call, Manifest, load
-from pipeline.jobs.opening import BESIDE, folder_of, open_job
+from pipeline.jobs.opening import BESIDE, Opened, folder_of, open_job
+from pipeline.jobs.seams import measure_seams, standing_out
 from pipeline.jobs.stitching import is_joined, stitch
 from pipeline.reading import escaped, printable
 from stages.output.wishes import CONTAINERS
@@ -131,7 +132,17 @@ def run_one(
         else:
             for made in stitch(opened, allow_gaps=allow_gaps, told=told):
                 print(made, flush=True)
+        look_at_seams(opened, told)
     return _judge(opened.manifest, told)
+
+
+def look_at_seams(job: Opened, told: Callable[[str], None]) -> None:
+    """Measure what is not known of them yet, and say which ones stand out."""
+    if not is_joined(job):
+        return
+    measure_seams(job)
+    if line := standing_out(job.manifest):
+        told(line)
 
 
 def _check_folder(folder: Path) -> None:
@@ -220,12 +231,15 @@ def table(folder: Path, manifest: Manifest) -> str:
     """A job in readable lines."""
     running = "is running" if is_running(folder) else "is not running"
     lines = [f"{manifest.input.path}: {manifest.done} of {len(manifest.segments)} segments are done; the job {running}"]
-    lines.append(f"{'segment':>7}  {'state':<8} {'frames':>7} {'pre-roll':>8} {'tries':>5} {'seconds':>8}  ")
+    lines.append(
+        f"{'segment':>7}  {'state':<8} {'frames':>7} {'pre-roll':>8} {'tries':>5} {'seconds':>8} {'seam':>5}  "
+    )
     for one in manifest.segments:
         what = one.error or ", ".join(f"{number} {kind}" for kind, number in one.damage.items())
         how = "" if one.how == "copied" else "re-encoded; "
+        seam = "" if one.seam is None else f"{one.seam:.1f}"
         lines.append(
             f"{one.index:>7}  {one.state:<8} {one.frames:>7} {one.lead:>8} {one.tries:>5} {one.seconds:>8.1f}"
-            f"  {how}{what}".rstrip("; ")
+            f" {seam:>5}  {how}{what}".rstrip("; ")
         )
     return "\n".join(lines)

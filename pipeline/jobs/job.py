@@ -196,6 +196,8 @@ class Job:
             segment.written, segment.last_duration = outcome.written, outcome.last_duration
             segment.hashes.models, segment.hashes.result = outcome.models, list(outcome.results)
             segment.damage |= outcome.damage
+            for beside in self.manifest.segments[segment.index : segment.index + 2]:
+                beside.seam = None
             self._discard_cut(segment)
         self._save()
 

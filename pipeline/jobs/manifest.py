@@ -52,6 +52,8 @@ class Segment(_Lasting):
     last_duration: int = 0
     written: int = 0
     """Frames in the result: of a damaged source fewer than `frames`."""
+    seam: float | None = None
+    """How many times as much the picture changes where it begins as around there; None: not measured (see seams.py)."""
     damage: dict[str, int] = Field(default_factory=dict)
     hashes: Hashes = Field(default_factory=Hashes)
 
