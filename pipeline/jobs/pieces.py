@@ -53,8 +53,7 @@ def cuts_by_time(index: Index, seconds: Fraction) -> list[int]:
         if not found or cut > found[-1]:
             found.append(cut)
         wanted += step
-    last = found[-1] if found else start
-    if found and end - last < step / 4:  # a remainder so short is no piece of its own
+    while found and end - found[-1] < step / 4:  # a remainder so short is no piece of its own
         found.pop()
     return found
 
