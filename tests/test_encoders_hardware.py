@@ -70,9 +70,11 @@ def test_hardware_that_takes_no_odd_sizes_leaves_them_to_software(tmp_path, monk
 
 
 def test_hardware_keeps_to_a_bit_rate_in_its_own_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(hardware, "HARDWARE", {"nvenc": {"h264": fake(rated={"crf": "-1", "tune": "fastdecode"})}})
+    monkeypatch.setattr(
+        hardware, "HARDWARE", {"nvenc": {"h264": fake(rated={"b": "", "crf": "-1", "nal-hrd": "none"})}}
+    )
     sink = opened(tmp_path / "o.mkv", hardware="nvenc", bitrate="2M")
-    assert sink._encoding.settings == {"crf": "-1", "tune": "fastdecode", "b": "2M"}
+    assert sink._encoding.settings == {"crf": "-1", "nal-hrd": "none", "b": "2M"}
     with pytest.raises(SetupError, match="must be left out where crf is given"):
         opened(tmp_path / "p.mkv", hardware="nvenc", bitrate="2M", crf=20)
 

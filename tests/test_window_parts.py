@@ -228,7 +228,8 @@ def opened(spec: FrameSpec = SPEC, **options: Any) -> tuple[Window, Any]:
 
 def frame(value: int, index: int = 5, pts: int = 0) -> Frame:
     planes = {"clean": np.full((180, 320, 3), value, np.uint8), "image": np.full((180, 320, 3), value + 1, np.uint8)}
-    planes["mask"] = np.full((180, 320), 255, np.uint8)
+    planes["mask"] = planes["alpha"] = np.full((180, 320), 255, np.uint8)
+    planes["foreground"] = planes["clean"]
     return Frame(planes, index=index, pts=pts)
 
 

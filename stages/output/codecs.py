@@ -36,7 +36,8 @@ class Codec:
     untabled: bool = False  # NUT's own tables do not list it
     alpha: str = ""  # the pixel format in which it holds alpha; "": it holds none
     beside: bool = False  # its alpha travels beside its packets, as only Matroska and WebM have room for it
-    rated: Options | None = None  # the options by which it keeps to a bit rate, not a quality; None: it cannot
+    # The options by which it keeps to a bit rate, not a quality, "" for the rate itself; None: it cannot.
+    rated: Options | None = None
 
     def settings(
         self, crf: int | None, preset: str | None, profile: str | None, bitrate: str | None = None
@@ -63,7 +64,7 @@ class Codec:
                 raise WishError("bitrate", f"must be left out: {self.encoder} keeps to none")
             if crf is not None:
                 raise WishError("bitrate", "must be left out where crf is given: one of them decides the size")
-            found |= {**self.rated, "b": bitrate}
+            found |= {option: value or bitrate for option, value in self.rated.items()}
         return found
 
 
@@ -84,7 +85,7 @@ CODECS: Mapping[str, Codec] = {
         options={"preset": "veryfast", "tune": "zerolatency", "bf": "0", "threads": "4", "crf": "18"},
         crf=(0, 51),
         presets=X26X,
-        rated={"crf": "-1"},
+        rated={"crf": "-1", "b": ""},
     ),
     "h265": Codec(
         encoder="libx265",
@@ -99,7 +100,7 @@ CODECS: Mapping[str, Codec] = {
         },
         crf=(0, 51),
         presets=X26X,
-        rated={"crf": "-1"},
+        rated={"crf": "-1", "b": ""},
     ),
     "av1": Codec(
         encoder="libsvtav1",
@@ -108,10 +109,8 @@ CODECS: Mapping[str, Codec] = {
         options={"preset": "10", "crf": "30", "svtav1-params": "pred-struct=1:lookahead=0"},
         crf=(1, 63),
         presets=scale("preset", "12", "11", "10", "9", "8", "6", "4"),
-        rated={
-            "crf": "0",
-            "svtav1-params": "pred-struct=1:lookahead=0:rc=2",
-        },  # without look-ahead it keeps to no other
+        # Without look-ahead it keeps to a constant rate only.
+        rated={"crf": "0", "b": "", "svtav1-params": "pred-struct=1:lookahead=0:rc=2"},
     ),
     "vp9": Codec(
         encoder="libvpx-vp9",
@@ -123,7 +122,8 @@ CODECS: Mapping[str, Codec] = {
         presets=scale("cpu-used", "8", "8", "7", "6", "5", "3", "1"),
         alpha="yuva420p",
         beside=True,
-        rated={"crf": "-1"},
+        # Of a rate that may vary it takes little more than half.
+        rated={"crf": "-1", "b": "", "minrate": "", "maxrate": ""},
     ),
     "prores": Codec(
         encoder="prores_ks",

@@ -37,7 +37,7 @@ def _nvenc(name: str, worst: int) -> Codec:
         crf=(1, worst),  # 0 would leave the quality to it
         quality=("cq",),
         presets=_NVENC_PRESETS,
-        rated={"cq": "0"},
+        rated={"cq": "0", "b": ""},
     )
 
 
@@ -51,7 +51,7 @@ def _qsv(name: str) -> Codec:
         crf=(1, 51),
         quality=("global_quality",),
         presets=_QSV_PRESETS,
-        rated={"global_quality": "0"},
+        rated={"global_quality": "0", "b": ""},
     )
 
 
@@ -65,7 +65,7 @@ def _amf(name: str) -> Codec:
         crf=(0, 51),
         quality=("qp_i", "qp_p"),
         presets=_AMF_PRESETS,
-        rated={"rc": "vbr_latency"},
+        rated={"rc": "vbr_latency", "b": ""},
     )
 
 
@@ -76,7 +76,7 @@ def _v4l2m2m(name: str) -> Codec:
         pixels="nv12",
         odd_pixels="",
         options={"b": "8M", "bf": "0"},
-        rated={},
+        rated={"b": ""},
     )
 
 
