@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -65,7 +66,8 @@ class Rvm:
     @torch.inference_mode()
     def _run(self, image: Image, states: rvm_state.State | None, ratio: float) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Colours [1, 3, H, W] RGB and alpha [1, 1, H, W] of 0..1, and the four states."""
-        pixels = torch.from_numpy(image).to(self._place).flip(2).permute(2, 0, 1)[None].to(self._format).div_(255)
+        colours = torch.from_numpy(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).to(self._place)
+        pixels = colours.permute(2, 0, 1)[None].to(self._format).div_(255)
         former: list[Tensor | None] = [None] * rvm_state.STATES
         if states is not None:
             former = [torch.from_numpy(state.copy()).to(self._place, self._format) for state in states]
