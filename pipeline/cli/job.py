@@ -74,9 +74,14 @@ Output = Annotated[
     list[str] | None,
     typer.Option("--output", "-o", metavar="OUTPUT", help="Its output, where it is not the only job of this video."),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, max=64, help="Segments at a time; measured by default.")]
+Workers = Annotated[int | None, typer.Option(min=1, max=1024, help="Segments at a time; measured by default.")]
 EngineName = Annotated[str, typer.Option("--engine", help="local, or ray: on the machines of a Ray cluster.")]
-Address = Annotated[str | None, typer.Option(help="Of the Ray cluster: auto, HOST:PORT, ray://HOST:PORT.")]
+Address = Annotated[
+    str | None, typer.Option(help="Of the Ray cluster: auto, HOST:PORT, ray://HOST:PORT; none: one is started here.")
+]
+Needs = Annotated[
+    str | None, typer.Option(metavar="NEEDS", help="What a segment takes of a machine of a Ray cluster: cpus=4,gpus=1.")
+]
 OnDone = Annotated[
     str | None, typer.Option(metavar="COMMAND", help="Shell command for when all is finished, as a shutdown.")
 ]
@@ -112,6 +117,7 @@ def run(
     workers: Workers = None,
     engine: EngineName = "local",
     address: Address = None,
+    needs: Needs = None,
     allow_gaps: Annotated[bool, typer.Option("--allow-gaps", help="Join although segments failed.")] = False,
     on_done: OnDone = None,
     offline: Annotated[bool, typer.Option("--offline", help="Never fetch weights.")] = False,
@@ -121,11 +127,12 @@ def run(
     from pipeline.cli import working
     from pipeline.jobs.manifest import Call
 
+    asked = {"config": working.absolute(config), "sets": sets or [], "segment": segment, "preroll": preroll}
     calls = [
-        (one, Call(config=config, sets=sets or [], outputs=list(outs), segment=segment, preroll=preroll))
+        (one, Call(outputs=[working.absolute(out) for out in outs], **asked))
         for one, outs in working.errands_of(videos, outputs or [], config)
     ]
-    where = working.Where(engine, address, workers)
+    where = working.Where(engine, address, workers, needs)
     working.finish(working.run_all(calls, where, allow_gaps=allow_gaps, offline=offline, quiet=quiet), on_done)
 
 
@@ -156,6 +163,7 @@ def redo(
     workers: Workers = None,
     engine: EngineName = "local",
     address: Address = None,
+    needs: Needs = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -165,7 +173,7 @@ def redo(
     wrong = [number for number in segments if not 0 <= number < len(manifest.segments)]
     if wrong:
         raise ConfigError(f"job redo: no segment {wrong[0]}: there are 0 to {len(manifest.segments) - 1}")
-    where = working.Where(engine, address, workers)
+    where = working.Where(engine, address, workers, needs)
     working.finish(working.redo(video, manifest.call, segments, where, re_encode=re_encode, quiet=quiet), None)
 
 

@@ -19,12 +19,13 @@ from pipeline.cli.jobbar import JobBar
 from pipeline.cli.weights import ensure_weights
 from pipeline.errors import CleanplateError, ConfigError, RunError
 from pipeline.instances import is_locked
-from pipeline.jobs.engine import Engine, Local
+from pipeline.jobs.engine import MOST_LANES, Engine, Local
 from pipeline.jobs.job import Job, locked
 from pipeline.jobs.manifest import Call, Manifest, load
 from pipeline.jobs.opening import BESIDE, Opened, folder_of, open_job
 from pipeline.jobs.seams import measure_seams, standing_out
 from pipeline.jobs.stitching import is_joined, stitch
+from pipeline.outlets import SCHEME
 from pipeline.reading import escaped, printable
 from stages.output.wishes import CONTAINERS
 
@@ -34,26 +35,30 @@ VIDEOS = frozenset({*CONTAINERS, ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".flv"
 
 @dataclass(frozen=True)
 class Where:
-    """What does the segments: which engine, where it is, how many at a time (None: measured)."""
+    """What does the segments: which engine, where it is, how many at a time (None: measured), what each takes."""
 
     engine: str
     address: str | None
     workers: int | None
+    needs: str | None = None
 
     def open(self) -> Engine:
         """Raises ConfigError, SetupError."""
         if self.engine not in ENGINES:
             raise ConfigError(f"--engine {printable(self.engine)}: is none of {', '.join(ENGINES)}")
         if self.engine == "local":
-            if self.address is not None:
-                raise ConfigError("--address: belongs to --engine ray")
+            for option, given in (("--address", self.address), ("--needs", self.needs)):
+                if given is not None:
+                    raise ConfigError(f"{option}: belongs to --engine ray")
+            if self.workers is not None and self.workers > MOST_LANES:
+                raise ConfigError(f"--workers {self.workers}: more than {MOST_LANES} belong to --engine ray")
             return Local(self.workers or 1)
         from pipeline.jobs.ray_engine import open_ray
 
-        return open_ray(self.address, self.workers)
+        return open_ray(self.address, self.workers, self.needs)
 
 
-class InterruptedError_(CleanplateError):
+class Interrupted(CleanplateError):
     """The user wants it to end."""
 
     def __init__(self, number: int) -> None:
@@ -64,6 +69,12 @@ class InterruptedError_(CleanplateError):
 def say(text: str) -> None:
     """One line on stderr."""
     print(f"cleanplate: {escaped(text)}", file=sys.stderr, flush=True)
+
+
+def absolute(name: str) -> str:
+    """A path as it is known from every folder; an address or a shipped name as it is."""
+    is_path = not SCHEME.match(name) and (os.sep in name or Path(name).suffix)
+    return os.path.abspath(name) if is_path else name
 
 
 def errands_of(videos: Sequence[str], outputs: Sequence[str], config: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -98,7 +109,7 @@ def run_all(calls: Sequence[tuple[str, Call]], where: Where, *, allow_gaps: bool
             say(f"[{number}/{len(calls)}] {printable(video)}")
         try:
             code = run_one(video, call, where, allow_gaps=allow_gaps, offline=offline, quiet=quiet) or code
-        except InterruptedError_:
+        except Interrupted:
             raise
         except CleanplateError as error:
             if len(calls) == 1:
@@ -180,7 +191,7 @@ def _interruptible() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP end it at once: what was done stays, what is under way is dropped."""
 
     def end(number: int, _: Any) -> NoReturn:
-        raise InterruptedError_(number)
+        raise Interrupted(number)
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]

@@ -4,28 +4,33 @@ encoded again without loss."""
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from pipeline.errors import RunError
 from pipeline.frame import FrameSpec
-from pipeline.jobs.index import Index, decoded
+from pipeline.jobs.index import WIDEST, Index, decoded
 from pipeline.jobs.pieces import Piece
 from stages.clock import nominal_step
-from stages.media import open_media, reason, shown, video_stream
+from stages.media import open_media, reason, shown, stamp, video_stream
 from stages.output.part import untabled_nut
 
 if TYPE_CHECKING:
-    from av.container import OutputContainer
+    from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 FULL_RANGE = 2
+MOST_PACKETS = 1 << 20  # in one piece
+SEEKS: tuple[Fraction | None, ...] = (Fraction(0), Fraction(2), Fraction(10), None)
+"""Seconds before a key frame to which is gone to find it, one after the other; none: from the start."""
 
 
 @dataclass(frozen=True)
@@ -63,42 +68,55 @@ class Cutter:
         """The packets that are needed to decode a piece, as they are. Raises RunError."""
         import av
 
-        path, digest, shift = self._path(piece), hashlib.sha256(), None
+        path, digest = self._path(piece), hashlib.sha256()
+        shift = self._shift(piece)
         try:
             with open_media(self._video) as source, _nut(path) as made:
                 stream = video_stream(source, shown(self._video))
                 out = made.add_stream_from_template(stream, opaque=True)
                 out.time_base = stream.time_base
-                for packet in self._packets(source, stream, piece):
+                made.start_encoding()
+                for number, packet in enumerate(self._packets(piece)):
                     digest.update(bytes(packet))
-                    shift = _below_zero(packet) if shift is None else shift
-                    packet.pts = None if packet.pts is None else packet.pts + shift
-                    packet.dts = None if packet.dts is None else packet.dts + shift
+                    packet.pts = stamp(packet) + shift
+                    packet.dts = number  # see _shift
                     packet.stream = out
                     made.mux_one(packet)
         except (av.FFmpegError, ValueError) as error:
             raise RunError(f"{shown(path)}: cannot be written ({reason(error)})") from error
-        return Cut(piece, path, digest.hexdigest(), exact=True, shift=shift or 0)
+        return Cut(piece, path, digest.hexdigest(), exact=True, shift=shift)
 
-    def _packets(self, source: Any, stream: VideoStream, piece: Piece) -> Iterator[Packet[VideoStream]]:
-        """From the key frame where decoding begins, as far as anything of the piece may come."""
-        import av
+    def _shift(self, piece: Piece) -> int:
+        """Ticks to add so that no time stamp is below the number of its packet. That number is its decoding time then:
+        what a demuxer says after a seek is often none, or not in order, and NUT keeps no such times at all."""
+        room = MOST_PACKETS + math.ceil(WIDEST / self._index.time_base)
+        return max(0, room - self._index.entry(piece.lead_from))
 
+    def _packets(self, piece: Piece) -> Iterator[Packet[VideoStream]]:
+        """From the key frame where decoding begins, as far as anything of the piece may come. Raises ValueError where
+        it cannot be found."""
         entry = self._index.entry(piece.lead_from)
-        try:
-            source.seek(entry, stream=stream)
-        except av.FFmpegError:
-            source.seek(0)
-        begun = False
-        for packet in source.demux(stream):
-            self._progress()
-            if not packet.size:
-                continue
-            begun = begun or (packet.is_keyframe and packet.pts is not None and packet.pts <= entry)
-            if piece.stop is not None and packet.dts is not None and packet.dts >= piece.stop:
-                return
-            if begun:
-                yield packet
+        for early in SEEKS:
+            with open_media(self._video) as source:
+                stream = video_stream(source, shown(self._video))
+                if early is not None and not _seek(source, stream, entry - math.ceil(early / self._index.time_base)):
+                    continue
+                begun = False
+                for packet in source.demux(stream):
+                    self._progress()
+                    if not packet.size or packet.is_discard:
+                        continue
+                    if piece.stop is not None and packet.dts is not None and packet.dts >= piece.stop:
+                        break
+                    if not begun and packet.is_keyframe and packet.pts is not None:
+                        if packet.pts > entry:  # the container has gone too far
+                            break
+                        begun = True
+                    if begun:
+                        yield packet
+                if begun:
+                    return
+        raise ValueError(f"the key frame at {entry} cannot be found")
 
     def recode(self, piece: Piece) -> Cut:
         """The same by decoding, whatever is wrong with the source there; with what could be decoded. Raises RunError,
@@ -138,9 +156,15 @@ class Cutter:
         return os.path.join(self._folder, f"{piece.index:05d}.nut")
 
 
-def _below_zero(packet: Packet[Any]) -> int:
-    """By how many ticks a first packet begins below zero."""
-    return max(0, *(-stamp for stamp in (packet.pts, packet.dts) if stamp is not None))
+def _seek(source: InputContainer, stream: VideoStream, pts: int) -> bool:
+    """Whether a container can go to a time stamp."""
+    import av
+
+    try:
+        source.seek(pts, stream=stream)
+    except av.FFmpegError:
+        return False
+    return True
 
 
 def _nut(path: str) -> OutputContainer:
@@ -158,7 +182,7 @@ class _Recoding:
 
         self.piece, self._path = piece, path
         self._shift = max(0, -piece.lead_from)
-        self._frames = self._lead = 0
+        self._frames = self._lead = self._tail = 0
         self._begins: tuple[int, int] | None = None  # the first picture of all, and the first of its own
         self._digest = hashlib.sha256()
         self._format, self._full = lossless_format(first.format.name)
@@ -173,16 +197,18 @@ class _Recoding:
         self._stream, self._time_base, self._size = stream, spec.time_base, (first.width, first.height)
 
     def is_over(self, pts: int) -> bool:
-        return self.piece.stop is not None and pts >= self.piece.stop
+        return self.piece.tail_stop is not None and pts >= self.piece.tail_stop
 
     def add(self, picture: VideoFrame, pts: int) -> None:
         import av
 
-        own = pts >= self.piece.first
+        behind = self.piece.stop is not None and pts >= self.piece.stop
+        own = pts >= self.piece.first and not behind
         first = pts if self._begins is None else self._begins[0]
         if self._begins is None or (own and not self._frames):
             self._begins = first, pts
-        self._frames, self._lead = self._frames + own, self._lead + (not own)
+        self._frames, self._tail = self._frames + own, self._tail + behind
+        self._lead += not own and not behind
         width, height = self._size
         made = picture.reformat(width=width, height=height, format=self._format)
         before = picture.pts, picture.time_base  # where nothing had to change, `made` is the picture itself
@@ -207,7 +233,8 @@ class _Recoding:
         if self._begins is None or not self._frames:
             raise RunError(f"segment {self.piece.index}: nothing of it can be decoded")
         begin, first = self._begins
-        piece = Piece(self.piece.index, first, self.piece.stop, self._frames, begin, self._lead)
+        ends = self._tail, self.piece.tail_stop
+        piece = Piece(self.piece.index, first, self.piece.stop, self._frames, begin, self._lead, *ends)
         met = dict(damage)
         damage.clear()
         return Cut(piece, self._path, self._digest.hexdigest(), exact=False, shift=self._shift, damage=met)

@@ -34,6 +34,20 @@ def move_durably(made: Path, path: Path) -> None:
     sync(os.fspath(path.parent))
 
 
+def store(path: Path, content: memoryview, sha256: str) -> None:
+    """Bytes that came from elsewhere become a file, on the disk, when they are what they should be. Raises OSError."""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise OSError(f"{path.name} is not what was sent")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+        move_durably(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def sha256_of(path: Path) -> str:
     """Of the whole file. Raises OSError."""
     with path.open("rb") as file:

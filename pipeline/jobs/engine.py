@@ -32,6 +32,8 @@ class Engine(Protocol):
     """Does segments, several at a time. Used from one thread."""
 
     name: str
+    measures: bool
+    """Whether the number of lanes is to be found by measuring; else the engine knows it."""
 
     @property
     def lanes(self) -> int:
@@ -58,6 +60,7 @@ class Local:
     """Runs on this machine, each with its share of the processors."""
 
     name = "local"
+    measures = True
 
     def __init__(self, lanes: int = 1) -> None:
         self._lanes = lanes

@@ -79,9 +79,10 @@ class Job:
             segment.state = "todo"
         if not todo:
             return
-        pace = Pace(self.fixed_lanes or self.manifest.lanes or None, cores(), self.manifest.speeds, len(todo))
-        self._save()
         try:
+            known = self.manifest.lanes if self.engine.measures else self.engine.lanes
+            pace = Pace(self.fixed_lanes or known or None, cores(), self.manifest.speeds, len(todo))
+            self._save()
             self._do_all(todo, pace)
         finally:
             self.engine.close()

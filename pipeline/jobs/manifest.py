@@ -36,7 +36,7 @@ class Hashes(_Lasting):
 class Segment(_Lasting):
     """One piece of the video. Time stamps are ticks of the job's `time_base`; `first` is the first picture's, `stop`
     that of the first one behind it (none: to the end), `lead_from` that of the first of `lead` pictures before it which
-    warm up what remembers. `tries`: how often it has failed, with the last `error`."""
+    warm up what remembers, `tail_stop` that of the one behind the `tail` pictures which stages look ahead to. `tries`: how often it has failed, with the last `error`."""
 
     index: int
     first: int
@@ -44,6 +44,8 @@ class Segment(_Lasting):
     frames: int
     lead_from: int
     lead: int
+    tail: int = 0
+    tail_stop: int | None = None
     state: State = "todo"
     tries: int = 0
     error: str = ""
@@ -59,7 +61,9 @@ class Segment(_Lasting):
 
     @property
     def piece(self) -> Piece:
-        return Piece(self.index, self.first, self.stop, self.frames, self.lead_from, self.lead)
+        return Piece(
+            self.index, self.first, self.stop, self.frames, self.lead_from, self.lead, self.tail, self.tail_stop
+        )
 
     @classmethod
     def of(cls, piece: Piece) -> Segment:

@@ -108,7 +108,7 @@ def _plan(video: str, spec: FrameSpec, call: Call, recipe: Recipe, given: Input)
     """A new job: the video is indexed and cut, on paper."""
     seconds, preroll = segment_of(call.segment), preroll_of(call.preroll)
     index = read_index(video, spec)
-    made = _pieces(video, index, spec, seconds, preroll)
+    made = _pieces(video, index, spec, seconds, preroll, recipe.tail)
     return Manifest(
         call=call,
         input=given,
@@ -121,12 +121,14 @@ def _plan(video: str, spec: FrameSpec, call: Call, recipe: Recipe, given: Input)
     )
 
 
-def _pieces(video: str, index: Index, spec: FrameSpec, seconds: Fraction | None, preroll: Fraction) -> list[Piece]:
+def _pieces(
+    video: str, index: Index, spec: FrameSpec, seconds: Fraction | None, preroll: Fraction, tail: int
+) -> list[Piece]:
     if seconds is None:
         cuts = cuts_by_scene(index, scene_changes(video, index), SECONDS)
     else:
         cuts = cuts_by_time(index, seconds)
-    return pieces(index, cuts, preroll)
+    return pieces(index, cuts, preroll, tail)
 
 
 def _go_on(

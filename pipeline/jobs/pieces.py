@@ -15,8 +15,8 @@ from pipeline.jobs.index import Index
 @dataclass(frozen=True)
 class Piece:
     """A segment of a video. Time stamps are ticks of the index; those from `first` up to `stop` (None: to the end) are
-    its own pictures, `frames` of them; the `lead` pictures from `lead_from` up to `first` come before them, and are
-    only looked at."""
+    its own pictures, `frames` of them; the `lead` pictures from `lead_from` up to `first` come before them, the `tail`
+    pictures up to `tail_stop` (None: to the end) behind them, and both are only looked at."""
 
     index: int
     first: int
@@ -24,10 +24,13 @@ class Piece:
     frames: int
     lead_from: int
     lead: int
+    tail: int = 0
+    tail_stop: int | None = None
 
 
-def pieces(index: Index, cuts: Sequence[int], preroll: Fraction) -> list[Piece]:
-    """The pieces between `cuts`, the time stamps at which one begins; the first one begins at the first picture."""
+def pieces(index: Index, cuts: Sequence[int], preroll: Fraction, tail: int = 0) -> list[Piece]:
+    """The pieces between `cuts`, the time stamps at which one begins; the first one begins at the first picture. The
+    lead is `preroll` seconds, `tail` as many pictures as stages look ahead."""
     pts = index.pts
     begins = sorted({int(pts[0]), *(int(cut) for cut in cuts if pts[0] < cut <= pts[-1])})
     places = [int(np.searchsorted(pts, begin)) for begin in begins]
@@ -36,7 +39,9 @@ def pieces(index: Index, cuts: Sequence[int], preroll: Fraction) -> list[Piece]:
         behind = places[number + 1] if number + 1 < len(places) else len(pts)
         warm = int(np.searchsorted(pts, begin - math.floor(preroll / index.time_base)))
         stop = begins[number + 1] if number + 1 < len(begins) else None
-        made.append(Piece(number, begin, stop, behind - at, int(pts[warm]), at - warm))
+        over = min(behind + tail, len(pts))
+        tail_stop = int(pts[over]) if over < len(pts) else None
+        made.append(Piece(number, begin, stop, behind - at, int(pts[warm]), at - warm, over - behind, tail_stop))
     return made
 
 

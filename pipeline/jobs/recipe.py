@@ -32,6 +32,7 @@ class Recipe:
     config: dict[str, Any]
     work: str
     join: str
+    tail: int = 0  # frames that stages look ahead
 
     def write(self, path: Path) -> None:
         """As YAML (JSON is YAML): with it one segment can be run by hand. Raises OSError."""
@@ -39,16 +40,11 @@ class Recipe:
 
     def sets(self, piece: Piece, shift: int) -> list[str]:
         """What is to be set for one piece; `shift` as of its Cut."""
-        given = {
-            "first": piece.first,
-            "stop": piece.stop,
-            "lead": piece.lead,
-            "lead_from": piece.lead_from,
-            "shift": shift,
-        }
+        looked_at = {"lead": piece.lead, "lead_from": piece.lead_from, "tail": piece.tail}
+        given = {"first": piece.first, "stop": piece.tail_stop, "shift": shift, "own": piece.frames, **looked_at}
         values = {f"{self.source}.{key}": value for key, value in given.items()}
-        values[f"{self.source}.frames_expected"] = piece.frames
-        values |= {f"{name}.lead": piece.lead for name in self.sinks}
+        for name in self.sinks:
+            values |= {f"{name}.lead": piece.lead, f"{name}.own": piece.frames}
         return [f"{key}={json.dumps(value)}" for key, value in values.items()]
 
 
@@ -87,7 +83,8 @@ def recipe_of(plan: Plan, spec: FrameSpec) -> Recipe:
         if isinstance(built.stage, FileSink)
     ]
     facts = {key: value for key, value in config.items() if key not in ("name", "slots", "gpu")}
-    return Recipe(plan.stages[0].name, names, whole, _hash([facts, work]), _hash(joins))
+    tail = max(built.later for built in plan.stages)
+    return Recipe(plan.stages[0].name, names, whole, _hash([facts, work]), _hash(joins), tail)
 
 
 def _stage(built: BuiltStage, spec: FrameSpec) -> dict[str, Any]:

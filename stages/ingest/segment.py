@@ -27,11 +27,12 @@ class Segment(File):
 
     whole: dict[str, Any] = Field(default_factory=dict, description="the FrameSpec of the whole video")
     first: int = Field(default=0, description="time stamp of the first picture of its own, in ticks of the video")
-    stop: int | None = Field(default=None, description="time stamp of the first picture behind it; none: to the end")
+    stop: int | None = Field(default=None, description="time stamp of the first picture behind all; none: to the end")
     shift: int = Field(default=0, ge=0, description="ticks by which the file's time stamps are larger than the video's")
     lead: int = Field(default=0, ge=0, description="pictures that come before its own, and only warm up what remembers")
     lead_from: int = Field(default=0, description="time stamp of the first picture of all")
-    frames_expected: int = Field(default=1, ge=1, description="pictures of its own")
+    own: int = Field(default=1, ge=1, description="pictures of its own")
+    tail: int = Field(default=0, ge=0, description="pictures that come after its own, for stages that look ahead")
 
     _past: int = PrivateAttr(default=0)  # pictures that an earlier incarnation has brought
 
@@ -39,7 +40,7 @@ class Segment(File):
         spec = FrameSpec.model_validate(self.whole)
         self._coded = first.width, first.height
         self._orientation = oriented(spec)
-        self._spec = spec.model_copy(update={"declared_frames": self.lead + self.frames_expected})
+        self._spec = spec.model_copy(update={"declared_frames": self._all})
         drawn = spec.width, spec.height
         self._drawn = self._orientation.size(*drawn)
         self._span = Span(self.lead_from, self.stop)
@@ -71,8 +72,12 @@ class Segment(File):
                 raise SetupError(f"{shown(self.input)}: {found}")
             yield
             number += 1
-        if number != self.lead + self.frames_expected:
-            self.context.error("missing_frames", abs(self.lead + self.frames_expected - number))
+        if number != self._all:
+            self.context.error("missing_frames", abs(self._all - number))
+
+    @property
+    def _all(self) -> int:
+        return self.lead + self.own + self.tail
 
     def resume(self, frames: int, pts: int) -> None:
         super().resume(frames, pts)

@@ -16,22 +16,26 @@ from stages.output.target import check_target
 
 
 class Segment(File):
-    """Encodes as File would, but leaves out the first `lead` frames; the file that it leaves is a whole Part."""
+    """Encodes as File would, but only `own` frames after the first `lead`; the file that it leaves is a whole Part."""
 
     lead: int = Field(default=0, ge=0, description="frames that come first and are not written: they only warm up")
+    own: int = Field(default=1, ge=1, description="frames that are written; what comes after them is only looked at")
 
     def resume(self, frames: int) -> None:
-        super().resume(max(0, frames - self.lead))
+        super().resume(min(max(0, frames - self.lead), self.own))
 
     def _check_target(self) -> None:
         check_target(self.output, "", BESIDE)
 
+    def _is_own(self, frame: Frame) -> bool:
+        return self.lead <= frame.index < self.lead + self.own
+
     def write(self, frame: Frame) -> None:
-        if frame.index >= self.lead:
+        if self._is_own(frame):
             super().write(frame)
 
     def skip(self, frame: Frame) -> None:
-        if frame.index >= self.lead:
+        if self._is_own(frame):
             super().skip(frame)
 
     def finish(self) -> dict[str, Any]:
