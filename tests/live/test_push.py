@@ -13,9 +13,10 @@ import pytest
 
 from pipeline.errors import SetupError
 from stages.output import Auto
-from stages.output.push import Push, bits
+from stages.output.push import Push
 from stages.output.push_address import Address
 from stages.output.push_carrier import Carrier, CarrierError, connect
+from stages.output.wishes import bits
 from tests.live.pushing import SPEC, Stalling, frame, free_port, free_udp_port, opened, rtsp, seen, srt
 from tests.waiting import wait_until
 
