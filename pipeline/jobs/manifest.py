@@ -36,7 +36,8 @@ class Hashes(_Lasting):
 class Segment(_Lasting):
     """One piece of the video. Time stamps are ticks of the job's `time_base`; `first` is the first picture's, `stop`
     that of the first one behind it (none: to the end), `lead_from` that of the first of `lead` pictures before it which
-    warm up what remembers, `tail_stop` that of the one behind the `tail` pictures which stages look ahead to. `tries`: how often it has failed, with the last `error`."""
+    warm up what remembers, `tail_stop` that of the one behind the `tail` pictures to which stages look ahead. `tries`:
+    how often it has failed, with the last `error`."""
 
     index: int
     first: int
