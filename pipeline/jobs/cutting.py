@@ -106,7 +106,7 @@ class Cutter:
                     self._progress()
                     if not packet.size or packet.is_discard:
                         continue
-                    if piece.stop is not None and packet.dts is not None and packet.dts >= piece.stop:
+                    if piece.tail_stop is not None and packet.dts is not None and packet.dts >= piece.tail_stop:
                         break
                     if not begun and packet.is_keyframe and packet.pts is not None:
                         if packet.pts > entry:  # the container has gone too far

@@ -29,12 +29,14 @@ WIDEST = Fraction(60)  # seconds between two key frames beyond which decoding fr
 class Index:
     """Time stamps in ticks of `time_base` seconds, ascending: of every picture that is wanted, and of all key frames.
 
-    `copied`: packets have told it, and may be copied; else every picture was decoded to know, and must be again."""
+    `copied`: packets have told it, and may be copied; else every picture was decoded to know, and must be again.
+    `stop`: where the range that is wanted ends; None: with the video."""
 
     pts: Stamps
     keys: Stamps
     time_base: Fraction
     copied: bool
+    stop: int | None = None
 
     def entry(self, pts: int) -> int:
         """The key frame from which decoding surely gives the picture at `pts`: the one before the last one, for a group
@@ -54,7 +56,8 @@ def read_index(video: str, spec: FrameSpec, progress: Callable[[], None] = lambd
     wanted = wanted[wanted < taken.stop] if taken.stop is not None else wanted
     if not len(wanted):
         raise SetupError(f"{shown(video)}: has no picture in the range that is wanted")
-    return Index(wanted, keys, base, copied=told is not None and _widest(keys, pts) * base <= WIDEST)
+    copied = told is not None and _widest(keys, pts) * base <= WIDEST
+    return Index(wanted, keys, base, copied, taken.stop)
 
 
 def _widest(keys: Stamps, pts: Stamps) -> int:

@@ -38,9 +38,9 @@ def pieces(index: Index, cuts: Sequence[int], preroll: Fraction, tail: int = 0) 
     for number, (begin, at) in enumerate(zip(begins, places, strict=True)):
         behind = places[number + 1] if number + 1 < len(places) else len(pts)
         warm = int(np.searchsorted(pts, begin - math.floor(preroll / index.time_base)))
-        stop = begins[number + 1] if number + 1 < len(begins) else None
+        stop = begins[number + 1] if number + 1 < len(begins) else index.stop
         over = min(behind + tail, len(pts))
-        tail_stop = int(pts[over]) if over < len(pts) else None
+        tail_stop = int(pts[over]) if over < len(pts) else index.stop
         made.append(Piece(number, begin, stop, behind - at, int(pts[warm]), at - warm, over - behind, tail_stop))
     return made
 

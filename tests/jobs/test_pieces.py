@@ -21,7 +21,7 @@ def index_of(pts: list[int], keys: list[int] | None = None, base: Fraction = BAS
 
 @st.composite
 def indices(draw: st.DrawFn) -> Index:
-    """Any video: steps of any size, beginning anywhere, also below zero; keys anywhere, the first picture among them."""
+    """Any video: steps of any size, beginning anywhere, also below zero; keys anywhere, and at the start."""
     steps = draw(st.lists(st.integers(1, 5000), min_size=0, max_size=80))
     begin = draw(st.integers(-100_000, 100_000))
     pts = [begin, *(begin + int(sum_) for sum_ in np.cumsum(steps))]
