@@ -89,9 +89,10 @@ class Local:
                 ending = Ending(event["code"], event["error"], event["report"])
                 self._events.put(outcome_of(order, ending))
 
-        run = RemoteRun(orders_of(order), heard)
+        processors = share(place, self._lanes)
+        run = RemoteRun(orders_of(order, len(processors)), heard)
         self._runs[order.index], self._places[order.index] = run, place
-        starter = threading.Thread(target=_start, args=(run, share(place, self._lanes)))
+        starter = threading.Thread(target=_start, args=(run, processors))
         starter.start()
         starter.join()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -49,9 +50,18 @@ class Outcome:
     fps: float = 0.0
 
 
-def orders_of(order: Order) -> RunOrders:
-    """The run that does it. It ends with whoever holds it: nobody would look at what it could still finish."""
-    return RunOrders(order.config, order.sets, order.cut, order.outputs, finish_alone=False)
+def orders_of(order: Order, processors: int | None = None) -> RunOrders:
+    """The run that does it. It ends with whoever holds it: nobody would look at what it could still finish.
+
+    `processors`: how many it may use; a stage gets no more workers, for each loads its model first, and that is most
+    of what a segment costs to begin. How many there are changes no frame."""
+    sets = order.sets if processors is None else (*order.sets, *_fewer_workers(order.config, processors))
+    return RunOrders(order.config, sets, order.cut, order.outputs, finish_alone=False)
+
+
+def _fewer_workers(config: str, processors: int) -> list[str]:
+    stages = json.loads(Path(config).read_text(encoding="utf-8"))["stages"]
+    return [f"{one['name']}.workers={processors}" for one in stages if one.get("workers", 1) > processors]
 
 
 def perform(order: Order, heard: Callable[[dict[str, Any]], None] = lambda _: None) -> Outcome:
