@@ -18,6 +18,7 @@ from pipeline.frame import FrameSpec
 from pipeline.jobs.index import WIDEST, Index, decoded
 from pipeline.jobs.pieces import Piece
 from stages.clock import nominal_step
+from stages.ingest.segment import SITING
 from stages.media import open_media, reason, shown, stamp, video_stream
 from stages.output.part import untabled_nut
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 FULL_RANGE = 2
+LEFT = frozenset({"h264", "hevc", "mpeg4", "mpeg2video"})  # whose decoders say that chroma lies at the left
 MOST_PACKETS = 1 << 20  # in one piece
 SEEKS: tuple[Fraction | None, ...] = (Fraction(0), Fraction(2), Fraction(10), None)
 """Seconds before a key frame to which is gone to find it, one after the other; none: from the start."""
@@ -130,13 +132,15 @@ class Cutter:
         open_: list[_Recoding] = []
         damage: Counter[str] = Counter()
         step = nominal_step(self._spec.rate, self._spec.time_base)
+        with open_media(self._video) as given:
+            codec = video_stream(given, shown(self._video)).codec_context.name
         try:
             for picture, pts in decoded(
                 self._video, step, entry=entry, damaged=lambda what: damage.update([what]), progress=self._progress
             ):
                 while waiting and pts >= waiting[0].lead_from:
                     piece = waiting.pop(0)
-                    open_.append(_Recoding(piece, self._path(piece), self._spec, picture))
+                    open_.append(_Recoding(piece, self._path(piece), self._spec, picture, codec))
                 while open_ and open_[0].is_over(pts):
                     yield open_.pop(0).close(damage)
                 for one in open_:
@@ -176,7 +180,7 @@ def _nut(path: str) -> OutputContainer:
 class _Recoding:
     """One piece on its way into a file, picture by picture, without loss."""
 
-    def __init__(self, piece: Piece, path: str, spec: FrameSpec, first: VideoFrame) -> None:
+    def __init__(self, piece: Piece, path: str, spec: FrameSpec, first: VideoFrame, codec: str) -> None:
         import av
         from av.video.stream import VideoStream
 
@@ -187,6 +191,8 @@ class _Recoding:
         self._digest = hashlib.sha256()
         self._format, self._full = lossless_format(first.format.name)
         self._container = av.open(f"file:{path}", "w", format="nut")
+        if codec in LEFT:
+            self._container.metadata[SITING] = "left"
         stream = self._container.add_stream("ffv1", rate=spec.rate, options={"level": "3", "g": "1", "slices": "4"})
         assert isinstance(stream, VideoStream)
         context = stream.codec_context

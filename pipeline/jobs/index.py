@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 Stamps = NDArray[np.int64]
+STAMPED = frozenset({"mov", "matroska", "mpegts", "flv", "nut"})  # of others FFmpeg guesses when a packet is shown
 WIDEST = Fraction(60)  # seconds between two key frames beyond which decoding from the last one costs too much
 
 
@@ -66,11 +67,14 @@ def _widest(keys: Stamps, pts: Stamps) -> int:
 
 
 def _from_packets(video: str, progress: Callable[[], None]) -> tuple[Stamps, Stamps] | None:
-    """None where packets do not prove it: one without a time stamp, two with the same, no key frame at the start."""
+    """None where packets do not prove it: one without a time stamp, two with the same, no key frame at the start, or a
+    container that does not hold such."""
     import av
 
     pts, keys = array("q"), array("q")
     with open_media(video) as container:
+        if container.format.name.split(",")[0] not in STAMPED:
+            return None
         try:
             for packet in container.demux(video_stream(container, shown(video))):
                 progress()

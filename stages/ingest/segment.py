@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 UNSPECIFIED = 2
+SITING = "chroma"  # a cut file's own tag: where chroma lies, which FFV1 does not say and a scaler has to know
 
 
 class Segment(File):
@@ -47,6 +48,9 @@ class Segment(File):
 
     def _start(self) -> None:
         super()._start()
+        if siting := self._pictures.container.metadata.get(SITING):
+            context = self._pictures.stream.codec_context
+            context.options = {**context.options, "chroma_sample_location": siting}
         self._row = self._as_in_whole(self._row)
 
     def _as_in_whole(self, row: Iterator[VideoFrame]) -> Iterator[VideoFrame]:

@@ -58,8 +58,8 @@ def segment_of(film: Film, cut: Cut) -> Segment:
     """The source that a job would run on the cut."""
     piece = cut.piece
     return Segment(
-        input=cut.path, whole=film.spec.model_dump(mode="json"), shift=cut.shift, first=piece.first, stop=piece.tail_stop,
-        lead=piece.lead, lead_from=piece.lead_from, own=piece.frames, tail=piece.tail,
+        input=cut.path, whole=film.spec.model_dump(mode="json"), shift=cut.shift, first=piece.first,
+        stop=piece.tail_stop, lead=piece.lead, lead_from=piece.lead_from, own=piece.frames, tail=piece.tail,
     )  # fmt: skip
 
 
@@ -70,7 +70,8 @@ def check_cut(film: Film, cut: Cut) -> None:
     begin = film.stamps.index(cut.piece.lead_from)
     end = begin + cut.piece.lead + cut.piece.frames + cut.piece.tail
     assert stamps == film.stamps[begin:end], f"{cut = }"
-    wrong = [at for at, (a, b) in enumerate(zip(images, film.images[begin:end], strict=True)) if (a != b).any()]
+    pairs = enumerate(zip(images, film.images[begin:end], strict=True))
+    wrong = [at for at, (a, b) in pairs if (a != b).any()]
     assert wrong == [], f"{cut = }"
     assert not source.context.errors, f"{cut = }: {source.context.errors}"
     assert spec == film.spec.model_copy(update={"declared_frames": end - begin})

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
-from tests.clips import MALFORMED, make_clip, needs
-from tests.jobs.films import check_cut, check_film, film_of, remuxed
+from pipeline.errors import CleanplateError, RunError
+from tests.clips import MALFORMED, make_clip, needs, picture, read_all
+from tests.jobs.films import check_cut, check_film, film_of, remuxed, segment_of
 
 X264 = {"bf": "3", "g": "12"}
 KINDS: dict[str, dict[str, str]] = {
@@ -33,13 +35,21 @@ def test_pieces_of_h265_are_copied_and_give_the_same_pictures(tmp_path: Path, pa
     check_film(film_of(clip, tmp_path / "cuts"), exact=True)
 
 
-@pytest.mark.parametrize("codec", ["libvpx-vp9", "libsvtav1", "mpeg4", "mpeg2video", "ffv1", "prores_ks"])
-def test_pieces_of_other_codecs_give_the_same_pictures(tmp_path: Path, codec: str) -> None:
-    pixels = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
+@pytest.mark.parametrize("codec", ["libvpx-vp9", "libsvtav1", "mpeg4", "mpeg2video", "ffv1"])
+def test_pieces_of_other_codecs_are_copied_and_give_the_same_pictures(tmp_path: Path, codec: str) -> None:
     options = {"g": "12", "bf": "2"} if codec in ("mpeg4", "mpeg2video") else {"g": "12"}
-    clip = make_clip(tmp_path / "a.mkv", 60, codec=codec, pixels=pixels, options=options, time_base=Fraction(1, 25))
+    clip = make_clip(tmp_path / "a.mkv", 60, codec=codec, options=options, time_base=Fraction(1, 25))
+    check_film(film_of(clip, tmp_path / "cuts"), exact=True)
+
+
+def test_what_cannot_be_copied_is_refused_and_can_be_encoded_anew(tmp_path: Path) -> None:
+    """NUT knows ProRes by a tag that the muxer does not get."""
+    clip = make_clip(tmp_path / "a.mkv", 60, codec="prores_ks", pixels="yuv422p10le", time_base=Fraction(1, 25))
     film = film_of(clip, tmp_path / "cuts")
-    check_film(film, exact=film.index.copied)
+    with pytest.raises(RunError, match="cannot be written"):
+        next(film.cuts())
+    for piece in film.pieces:
+        check_cut(film, film.cutter.recode(piece))
 
 
 @pytest.mark.parametrize("ending", ["mkv", "mov", "ts", "nut", "flv"])
@@ -54,12 +64,32 @@ def test_fragments_are_cut_as_well(tmp_path: Path) -> None:
     check_film(film_of(clip, tmp_path / "cuts"), exact=True)
 
 
-def test_a_file_without_time_stamps_is_encoded_anew_without_loss(tmp_path: Path) -> None:
-    """AVI with B-frames: packets do not say when they are shown."""
-    clip = make_clip(tmp_path / "a.avi", 100, options=X264, time_base=Fraction(1, 25))
+@pytest.mark.parametrize("ending", ["avi", "h264", "mpg"])
+def test_where_packets_do_not_say_when_they_are_shown_all_is_decoded_in_one_pass(tmp_path: Path, ending: str) -> None:
+    clip = make_clip(tmp_path / f"a.{ending}", 100, options=X264, codec="mpeg2video" if ending == "mpg" else "libx264",
+                     time_base=Fraction(1, 25))  # fmt: skip
     film = film_of(clip, tmp_path / "cuts")
     assert not film.index.copied
     check_film(film, exact=False)
+
+
+def test_a_video_without_key_frames_for_minutes_is_encoded_anew(tmp_path: Path) -> None:
+    """Each piece would have to be decoded from far away."""
+    clip = make_clip(tmp_path / "a.mp4", 90, rate=Fraction(1), options={"g": "999"})
+    film = film_of(clip, tmp_path / "cuts", 20, 3)
+    assert not film.index.copied
+    check_film(film, exact=False)
+
+
+@pytest.mark.parametrize("tail", [1, 7, 500])
+def test_a_tail_is_what_comes_behind(tmp_path: Path, tail: int) -> None:
+    film = film_of(make_clip(tmp_path / "a.mp4", 100, options=X264), tmp_path / "cuts", tail=tail)
+    assert film.pieces[0].tail == min(tail, 100 - film.pieces[0].frames)
+    check_film(film, exact=True)
+    for piece in film.pieces:
+        cut = film.cutter.recode(piece)
+        assert cut.piece == piece
+        check_cut(film, cut)
 
 
 @pytest.mark.parametrize("begin", [-12_800, -512, 1, 512, 100_000_000])
@@ -126,10 +156,51 @@ def test_a_range_is_cut_as_it_is_read(tmp_path: Path) -> None:
 
 
 def test_the_same_packets_have_the_same_hash_and_others_another_one(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "a.mp4", 100, options=X264)
-    film = film_of(clip, tmp_path / "cuts")
+    """By it a segment is known again when the video has changed elsewhere."""
+    calm = {"g": "12", "bf": "0", "qp": "20", "rc-lookahead": "0"}
+    film = film_of(make_clip(tmp_path / "a.mp4", 100, options=calm), tmp_path / "cuts")
     first = [cut.sha256 for cut in film.cuts()]
+    assert len(first) > 3
     assert first == [cut.sha256 for cut in film.cuts()]
     assert len(set(first)) == len(first)
-    elsewhere = film_of(remuxed(clip, tmp_path / "b.mkv"), tmp_path / "more")
-    assert len(elsewhere.pieces) == len(film.pieces)
+    images = [picture(i) for i in range(100)]
+    images[99][:] = 255
+    other = film_of(make_clip(tmp_path / "b.mp4", images, options=calm), tmp_path / "more")
+    again = [cut.sha256 for cut in other.cuts()]
+    assert again[:2] == first[:2]
+    assert again[-1] != first[-1]
+
+
+def test_damage_is_decoded_over_and_counted(tmp_path: Path) -> None:
+    """Of the piece where it is; what could be decoded comes out."""
+    clip = make_clip(tmp_path / "a.mp4", 100, options={"bf": "0", "g": "12"})
+    film = film_of(clip, tmp_path / "cuts")
+    spoil(clip, 40)
+    cuts = [film.cutter.recode(piece) for piece in film.pieces]
+    assert [bool(cut.damage) for cut in cuts] == [piece.lead_from <= film.stamps[40] < (piece.stop or 1 << 60)
+                                                  for piece in film.pieces]  # fmt: skip
+    for cut in cuts:
+        source = segment_of(film, cut)
+        _, images, _ = read_all(source)
+        assert len(images) == cut.piece.lead + cut.piece.frames
+        assert not source.context.errors
+
+
+def test_a_piece_of_which_nothing_can_be_decoded_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", 100, options={"bf": "0", "g": "12"})
+    film = film_of(clip, tmp_path / "cuts")
+    spoil(clip, *range(0, 100))
+    with pytest.raises(CleanplateError):
+        film.cutter.recode(film.pieces[1])
+    assert list((tmp_path / "cuts").iterdir()) == []
+
+
+def spoil(clip: Path, *pictures: int) -> None:
+    """Overwrite most of the data of these pictures (no B-frames)."""
+    with av.open(str(clip)) as box:
+        places = [(packet.pos, packet.size) for packet in box.demux(video=0) if packet.size]
+    with clip.open("r+b") as file:
+        for at in pictures:
+            position, size = places[at]
+            file.seek(position + 5)
+            file.write(b"\xa5" * (size - 5))
