@@ -20,6 +20,7 @@ from pipeline.frame import FrameSpec
 from stages.output.beside import KIND, NUT_OPTIONS
 from stages.output.file import File
 from stages.output.part import count_packets, read_packets
+from stages.output.segment import Segment
 from tests.clips import decode
 from tests.toys_alpha import HEIGHT, WIDTH, colours, decode_alpha, disc, frame_of
 
@@ -223,6 +224,25 @@ def test_a_real_kill_loses_no_alpha_that_was_written(tmp_path: Path) -> None:
     sink.finish()
     assert len(decode_alpha(output)) == 9
     assert errors(output)[0] <= 16
+
+
+@pytest.mark.parametrize("codec", ["prores", "vp9", "ffv1"])
+def test_the_segments_of_a_long_video_are_joined_with_their_alpha(tmp_path: Path, codec: str) -> None:
+    wishes = {"view": "cutout", "codec": codec}
+    pieces = [tmp_path / "0.part", tmp_path / "1.part"]
+    for piece, numbers in zip(pieces, (range(5), range(5, 9)), strict=True):
+        segment = Segment.model_validate({"output": str(piece), "own": len(numbers), **wishes})
+        segment.setup(SPEC)
+        for place, number in enumerate(numbers):
+            frame = frame_of(number, SPEC, STEP)
+            frame.index = place
+            segment.write(frame)
+        segment.finish()
+        segment.close()
+    output = tmp_path / "o.mkv"
+    facts = File.model_validate({"output": str(output), **wishes}).assemble(SPEC, [str(piece) for piece in pieces])
+    assert facts["frames"] == len(decode_alpha(output)) == 9
+    assert errors(output)[0] <= (16 if codec == "vp9" else 2)
 
 
 def test_only_what_needs_it_goes_into_the_newer_kind_of_nut(tmp_path: Path) -> None:
