@@ -13,10 +13,11 @@ ENDS = 1 << 20  # bytes at the head and at the tail of a file by which it is kno
 
 
 def write_durably(path: Path, text: str) -> None:
-    """Replace a file, or leave it as it was: data, then name, then folder. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    """Replace a file, or leave it as it was: data, then name, then folder. One writer at a time; what a kill leaves
+    beside it the next one takes. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.new")
     try:
-        with temporary.open("x", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -125,12 +125,13 @@ class Job:
                 self._end(segment, event)
                 if segment.state == "todo":
                     queue.insert(0, segment)
-                if trial:
+                elif trial and segment.state == "done":
                     trial.frames += segment.frames
-                if trial and not self._under_way:
+            if trial and not self._under_way:  # without a frame nothing was measured: the next ones are a trial again
+                if trial.frames:
                     pace.measured(trial.lanes, trial.frames, time.monotonic() - trial.begun)
-                    trial = None
                     self._remember(pace)
+                trial = None
             self.watched(self._state(begun, before))
 
     def _remember(self, pace: Pace) -> None:

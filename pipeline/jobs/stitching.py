@@ -19,7 +19,7 @@ from pipeline.jobs.recipe import sinks_of
 from pipeline.stage import Context
 from stages.output.file import File
 
-GAPS = "gaps"
+GAPS, JOINED = "gaps", "joined"
 
 
 class _Telling(Context):
@@ -46,13 +46,12 @@ def stitch(job: Opened, *, allow_gaps: bool = False, told: Callable[[str], None]
         )
     sinks = sinks_of(job.plan)
     stamps = _stamps(job, missing) if missing else {}
+    frames = sum(segment.written or len(stamps.get(segment.index, ())) for segment in manifest.segments)
     for number, sink in enumerate(sinks):
         sink._context = _Telling(told)
         parts = [_part(job, sink, number, segment, stamps) for segment in manifest.segments]
-        facts = sink.assemble(manifest.spec, parts, manifest.segments[-1].last_duration or None)
-        wanted = sum(segment.written or len(stamps.get(segment.index, ())) for segment in manifest.segments)
-        if facts["frames"] != wanted:
-            raise RunError(f"{sink.output}: {facts['frames']} of {wanted} frames were joined")
+        grows = str(job.folder / f"{JOINED}-{number}.part")
+        sink.assemble(manifest.spec, parts, grows, frames, manifest.segments[-1].last_duration or None)
     manifest.joined = manifest.contents
     save(manifest, job.folder)
     return [sink.output for sink in sinks]

@@ -14,6 +14,7 @@ from pipeline.jobs.recipe import checksums
 from pipeline.remote import Ending, RemoteRun, RunOrders
 
 COMPLETED_WITH_ERRORS = 4
+INTERRUPTED = (129, 130, 143)  # somebody wished it; a death by any other signal is a try that failed
 NO_ROOM = ("No space left", "Disk quota exceeded", "File too large")
 BAD_INPUT = ("missing_frames", "decode_error", "damaged_frame", "read_error", "absurd_size")
 
@@ -80,14 +81,18 @@ def outcome_of(order: Order, ending: Ending) -> Outcome:
     error = _wrong(order, ending, damage)
     if error:
         lost = any(text in error for text in NO_ROOM)
-        return Outcome(order.index, error, full=lost, interrupted=ending.code > 128, damage=damage)
+        return Outcome(order.index, error, full=lost, interrupted=ending.code in INTERRUPTED, damage=damage)
     facts = list(report["outputs"].values())
+    try:
+        results = tuple(sha256_of(Path(output)) for output in order.outputs)
+    except OSError as fault:
+        return Outcome(order.index, f"its result cannot be read: {fault}")
     return Outcome(
         order.index,
         written=order.frames,
         last_duration=max(int(fact.get("duration", 0)) for fact in facts),
         seconds=float(report["seconds"]),
-        results=tuple(sha256_of(Path(output)) for output in order.outputs),
+        results=results,
         models=checksums(report),
         damage=_errors(report),
         fps=float(report["fps"]),

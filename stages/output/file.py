@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.errors import SetupError
+from pipeline.errors import RunError, SetupError
 from pipeline.frame import Frame, FrameSpec
 from stages.ingest.lavfi import SCHEME
 from stages.ingest.still import is_still
@@ -185,14 +185,17 @@ class File(Viewing):
         size = os.path.getsize(self.output) if self._published else 0
         return {"output": self.output, "frames": self._frames, "codec": self.codec, "bytes": size}
 
-    def assemble(self, spec: FrameSpec, pieces: Sequence[str], duration: int | None = None) -> dict[str, Any]:
+    def assemble(
+        self, spec: FrameSpec, pieces: Sequence[str], part: str, frames: int, duration: int | None = None
+    ) -> dict[str, Any]:
         """Make the output of the parts that other runs have left for it, in order, with the other tracks of the source
-        that `spec` names; facts as of `finish()`. `duration` is the last frame's length, in ticks. Raises
-        CleanplateError; the parts stay."""
-        part = self._part = self.part_for(spec, f"{self.output}.part")
-        self._set_aside(part.path)
-        self._frames = part.join(pieces, self.context.progress)
-        part.duration = duration or part.duration
+        that `spec` names; facts as of `finish()`. `part` is where it grows, on the output's own disk; `frames` is how
+        many there must be, `duration` the last one's length, in ticks. Raises CleanplateError; the parts stay."""
+        made = self._part = self.part_for(spec, part)
+        self._frames = made.join(pieces, self.context.progress)
+        if self._frames != frames:
+            raise RunError(f"{shown(self.output)}: {self._frames} of {frames} frames were joined")
+        made.duration = duration or made.duration
         return self.finish()
 
     def part_for(self, spec: FrameSpec, path: str) -> Part:
