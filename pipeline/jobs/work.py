@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.environment import cores
 from pipeline.jobs.durable import sha256_of
 from pipeline.jobs.recipe import checksums
 from pipeline.remote import Ending, RemoteRun, RunOrders
@@ -66,8 +67,9 @@ def _fewer_workers(config: str, processors: int) -> list[str]:
 
 
 def perform(order: Order, heard: Callable[[dict[str, Any]], None] = lambda _: None) -> Outcome:
-    """Do it here and now; `heard` gets the run's events, in a thread of its own."""
-    run = RemoteRun(orders_of(order), heard)
+    """Do it here and now, on the processors that this thread may use; `heard` gets the run's events, in a thread of its
+    own."""
+    run = RemoteRun(orders_of(order, cores()), heard)
     run.start()
     ending = run.wait()
     assert ending is not None
