@@ -17,7 +17,7 @@ WIDTH = 76  # of an example, so that it stays within 80 columns
 # What stands here is that help in one line of 80 columns, for the list of commands.
 SUMMARIES = {
     "run": "Run a pipeline on an input.",
-    "job": "Do a long video in segments: stop it, resume it, on several machines.",
+    "job": "Do a long video in segments; stop it and go on at any time.",
     "check": "Say whether a configuration is right, and draw what it does.",
     "init": "Write a commented configuration to start from.",
     "ps": "List the pipelines that run now.",

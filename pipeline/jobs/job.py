@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -273,6 +273,14 @@ def _check_room(segment: Segment, error: CleanplateError) -> None:
         raise RunError(f"segment {segment.index}: {error}; make room and give the same command again") from error
 
 
+def _forget_if_empty(folder: Path) -> None:
+    """A job that was refused leaves nothing."""
+    with suppress(OSError):
+        if os.listdir(folder) == ["lock"]:
+            (folder / "lock").unlink()
+            folder.rmdir()
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """A job is nobody else's while its lock is held. Raises ConfigError where it is."""
@@ -285,4 +293,5 @@ def locked(folder: Path) -> Iterator[None]:
         if fd is None:
             raise ConfigError(f"{folder}: another process is at work on this job")
         held.callback(os.close, fd)
+        held.callback(_forget_if_empty, folder)
         yield

@@ -82,10 +82,11 @@ def preroll_of(text: str) -> Fraction:
 def open_job(video: str, call: Call, told: Callable[[str], None] = lambda _: None) -> Opened:
     """The job for `call`, as an earlier one left it or new. Writes nothing. Raises CleanplateError."""
     plan = load_config(call.config, sets=call.sets, given=video, wanted=call.outputs)
-    sinks_of(plan)
-    folder = folder_of(plan.outputs[0])
+    sinks, folder = sinks_of(plan), folder_of(plan.outputs[0])
     with closing(source_of(plan)) as source:
         spec = source.open()
+    for sink in sinks:
+        sink.part_for(spec, "")  # what could not be finished is refused before anything is done
     recipe = recipe_of(plan, spec)
     given = _input(video)
     found = load(folder)
