@@ -36,11 +36,17 @@ def run_whole(task: Task, output: Path, *, frames: int = 0) -> float:
 
 
 def run_job(
-    task: Task, output: Path, *, segment: str, preroll: float | None = None, workers: int | None = None
+    task: Task,
+    output: Path,
+    *,
+    segment: str,
+    preroll: float | None = None,
+    workers: int | None = None,
+    more: Sequence[str] = (),
 ) -> tuple[float, Manifest]:
-    """Seconds of a job, from the command to its end, and what it left; None: as it decides by itself. Raises
-    RunError."""
-    more = [] if preroll is None else ["--preroll", f"{preroll:g}s"]
+    """Seconds of a job, from the command to its end, and what it left; None: as it decides by itself; `more`: further
+    options. Raises RunError."""
+    more = [*more] if preroll is None else [*more, "--preroll", f"{preroll:g}s"]
     more += [] if workers is None else ["--workers", str(workers)]
     arguments = ["job", "run", task.video, "--config", task.config, "-o", output, "--segment", segment, *more]
     seconds = _timed(arguments, task.sets)

@@ -90,8 +90,10 @@ def _start() -> Cluster:
 
 
 def _keep_to_this_machine() -> None:
-    """Who listens on a port runs what it is told: nobody else may connect, and no other user of this machine."""
-    os.environ.update(LOOPBACK, RAY_AUTH_TOKEN=secrets.token_hex(32))
+    """Who listens on a port runs what it is told: nobody else may connect, and no other user of this machine. The token
+    is the same for all that this process starts: Ray reads it once."""
+    os.environ.update(LOOPBACK)
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @contextmanager
