@@ -14,7 +14,7 @@ MOST = 128  # colours of a palette
 ROUNDS = 3  # of Lloyd's algorithm
 ALIKE = 6.0  # levels: colours that differ by so much vouch for each other by 0.6
 TILE = 8  # pixels a side of what is counted together
-AROUND = 4  # tiles to either side that count as near
+AROUND = 6  # tiles to either side that count as near
 PRIOR = 0.5  # pixels of either kind that are taken to have been seen of each colour, so that none is impossible
 
 Labels = NDArray[np.intp]
