@@ -11,8 +11,8 @@ from typing import Any
 @dataclass(frozen=True)
 class Model:
     """What a job is made of. `rate`: frames/s of the film; `start_s`: until a segment's first frame; `lane_fps`:
-    frames/s of a lane afterwards; `cut_s`: of the driver for each segment; the others bytes/s, of the film's own time but for
-    `join_bytes_per_s`."""
+    frames/s of a lane afterwards; `cut_s`: of the driver for each segment; the others bytes/s, of the film's own time
+    but for `join_bytes_per_s`."""
 
     rate: float
     preroll_s: float
