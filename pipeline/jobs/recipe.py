@@ -18,6 +18,7 @@ from pipeline.stage import Sink, Source
 from stages.ingest.file import File as FileSource
 from stages.output.file import File as FileSink
 
+SINK = "stages.output.segment:Segment"
 RANGE = ("start", "end")
 JOINED = frozenset({"output", "audio", "subtitles", "data", "attachments", "chapters", "metadata"})
 SPEED = frozenset({"workers", "autoscale", "restart"})  # of a stage: what changes no frame
@@ -97,7 +98,7 @@ def _stage(built: BuiltStage, spec: FrameSpec) -> dict[str, Any]:
         options = {key: value for key, value in options.items() if key not in (*RANGE, "input")}
         options["whole"] = spec.model_dump(mode="json")
     elif isinstance(built.stage, Sink):
-        uses = "stages.output.segment:Segment"
+        uses = SINK
         options = {key: value for key, value in options.items() if key not in JOINED}
     return {**raw, "uses": uses, "with": options, "after": built.after} if built.after else {
         **raw, "uses": uses, "with": options

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.environment import cores
 from pipeline.jobs.durable import sha256_of
-from pipeline.jobs.recipe import checksums
+from pipeline.jobs.recipe import SINK, checksums
 from pipeline.remote import Ending, RemoteRun, RunOrders
 
 COMPLETED_WITH_ERRORS = 4
@@ -58,12 +58,24 @@ def orders_of(order: Order, processors: int | None = None) -> RunOrders:
     `processors`: how many it may use; a stage gets no more workers, for each loads its model first, and that is most
     of what a segment costs to begin. How many there are changes no frame."""
     sets = order.sets if processors is None else (*order.sets, *_fewer_workers(order.config, processors))
-    return RunOrders(order.config, sets, order.cut, order.outputs, finish_alone=False)
+    if len(order.outputs) == 1:
+        return RunOrders(order.config, sets, order.cut, order.outputs, finish_alone=False)
+    sets = (*sets, *_targets(order.config, order.outputs))  # several wanted ones would make further sinks
+    return RunOrders(order.config, sets, order.cut, finish_alone=False)
 
 
 def _fewer_workers(config: str, processors: int) -> list[str]:
-    stages = json.loads(Path(config).read_text(encoding="utf-8"))["stages"]
-    return [f"{one['name']}.workers={processors}" for one in stages if one.get("workers", 1) > processors]
+    return [f"{one['name']}.workers={processors}" for one in _stages(config) if one.get("workers", 1) > processors]
+
+
+def _targets(config: str, outputs: Sequence[str]) -> list[str]:
+    sinks = [one["name"] for one in _stages(config) if one["uses"] == SINK]
+    return [f"{name}.output={json.dumps(output)}" for name, output in zip(sinks, outputs, strict=True)]
+
+
+def _stages(config: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(Path(config).read_text(encoding="utf-8"))["stages"]
+    return found
 
 
 def perform(order: Order, heard: Callable[[dict[str, Any]], None] = lambda _: None) -> Outcome:
