@@ -111,6 +111,10 @@ def run(
     ] = None,
     segment: Annotated[str, typer.Option(help="Length of a segment: 15s, 1m, 0:30; or scenes.")] = "15s",
     preroll: Annotated[str, typer.Option(help="How much of what comes before warms up a segment.")] = "3s",
+    reach: Annotated[
+        str,
+        typer.Option(help="From how long before it still sees a picture a second, for what was seen only then."),
+    ] = "30s",
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the configuration.")
     ] = None,
@@ -127,7 +131,8 @@ def run(
     from pipeline.cli import working
     from pipeline.jobs.manifest import Call
 
-    asked = {"config": working.absolute(config), "sets": sets or [], "segment": segment, "preroll": preroll}
+    asked = {"config": working.absolute(config), "sets": sets or [], "segment": segment}
+    asked |= {"preroll": preroll, "reach": reach}
     calls = [
         (one, Call(outputs=[working.absolute(out) for out in outs], **asked))
         for one, outs in working.errands_of(videos, outputs or [], config)

@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -208,6 +208,8 @@ class _Recoding:
     def add(self, picture: VideoFrame, pts: int) -> None:
         import av
 
+        if not self.piece.wants(pts):
+            return
         behind = self.piece.stop is not None and pts >= self.piece.stop
         own = pts >= self.piece.first and not behind
         first = pts if self._begins is None else self._begins[0]
@@ -239,8 +241,8 @@ class _Recoding:
         if self._begins is None or not self._frames:
             raise RunError(f"segment {self.piece.index}: nothing of it can be decoded")
         begin, first = self._begins
-        ends = self._tail, self.piece.tail_stop
-        piece = Piece(self.piece.index, first, self.piece.stop, self._frames, begin, self._lead, *ends)
+        there = replace(self.piece, first=first, frames=self._frames, lead_from=begin)
+        piece = replace(there, lead=self._lead, tail=self._tail)
         met = dict(damage)
         damage.clear()
         return Cut(piece, self._path, self._digest.hexdigest(), exact=False, shift=self._shift, damage=met)

@@ -47,6 +47,9 @@ class Segment(_Lasting):
     lead: int
     tail: int = 0
     tail_stop: int | None = None
+    sparse: tuple[int, ...] = ()
+    """Of the lead before `dense`: single pictures of a longer time, by time stamp (none: there are no such)."""
+    dense: int | None = None
     state: State = "todo"
     tries: int = 0
     error: str = ""
@@ -62,9 +65,7 @@ class Segment(_Lasting):
 
     @property
     def piece(self) -> Piece:
-        return Piece(
-            self.index, self.first, self.stop, self.frames, self.lead_from, self.lead, self.tail, self.tail_stop
-        )
+        return Piece(**{name: getattr(self, name) for name in Piece.__dataclass_fields__})
 
     @classmethod
     def of(cls, piece: Piece) -> Segment:
@@ -93,6 +94,7 @@ class Call(_Lasting):
     outputs: list[str]
     segment: str
     preroll: str
+    reach: str = "0"
 
 
 class Manifest(_Lasting):

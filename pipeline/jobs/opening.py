@@ -17,7 +17,7 @@ from pipeline.jobs.durable import ends_of, sha256_of
 from pipeline.jobs.index import Index, read_index
 from pipeline.jobs.job import CUTS, PARTS
 from pipeline.jobs.manifest import Call, Input, Manifest, Segment, load
-from pipeline.jobs.pieces import Piece, cuts_by_scene, cuts_by_time, pieces
+from pipeline.jobs.pieces import cuts_by_scene, cuts_by_time, pieces
 from pipeline.jobs.recipe import Recipe, recipe_of, sinks_of, source_of
 from pipeline.jobs.scenes import scene_changes
 from pipeline.reading import printable
@@ -27,6 +27,7 @@ BESIDE = ".job"
 SCENES = "scenes"
 SECONDS = Fraction(15)
 LEAST, MOST = Fraction(1, 2), Fraction(3600)
+MOST_BEFORE = 600  # seconds
 PREROLL = "3"
 _UNIT = re.compile(r"([0-9.]+)\s*(s|m|min|h)")
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
@@ -68,14 +69,14 @@ def segment_of(text: str) -> Fraction | None:
     return seconds
 
 
-def preroll_of(text: str) -> Fraction:
-    """Raises ConfigError."""
+def before_of(option: str, text: str) -> Fraction:
+    """How many seconds before a segment are looked at, as `option` says. Raises ConfigError."""
     try:
         seconds = duration(text)
     except ValueError as error:
-        raise ConfigError(f"--preroll {printable(text)}: {error}") from error
-    if seconds > 600:
-        raise ConfigError(f"--preroll {printable(text)}: more than 600 s come close to no segments at all")
+        raise ConfigError(f"{option} {printable(text)}: {error}") from error
+    if seconds > MOST_BEFORE:
+        raise ConfigError(f"{option} {printable(text)}: more than {MOST_BEFORE} s come close to no segments at all")
     return seconds
 
 
@@ -107,9 +108,10 @@ def _input(video: str) -> Input:
 
 def _plan(video: str, spec: FrameSpec, call: Call, recipe: Recipe, given: Input) -> Manifest:
     """A new job: the video is indexed and cut, on paper."""
-    seconds, preroll = segment_of(call.segment), preroll_of(call.preroll)
+    seconds = segment_of(call.segment)
+    preroll, reach = before_of("--preroll", call.preroll), before_of("--reach", call.reach)
     index = read_index(video, spec)
-    made = _pieces(video, index, spec, seconds, preroll, recipe.tail)
+    made = pieces(index, _cuts(video, index, seconds), preroll, recipe.tail, reach)
     return Manifest(
         call=call,
         input=given,
@@ -122,14 +124,10 @@ def _plan(video: str, spec: FrameSpec, call: Call, recipe: Recipe, given: Input)
     )
 
 
-def _pieces(
-    video: str, index: Index, spec: FrameSpec, seconds: Fraction | None, preroll: Fraction, tail: int
-) -> list[Piece]:
+def _cuts(video: str, index: Index, seconds: Fraction | None) -> list[int]:
     if seconds is None:
-        cuts = cuts_by_scene(index, scene_changes(video, index), SECONDS)
-    else:
-        cuts = cuts_by_time(index, seconds)
-    return pieces(index, cuts, preroll, tail)
+        return cuts_by_scene(index, scene_changes(video, index), SECONDS)
+    return cuts_by_time(index, seconds)
 
 
 def _go_on(
@@ -142,9 +140,12 @@ def _go_on(
     told: Callable[[str], None],
 ) -> Manifest:
     """An earlier job, with what no longer holds taken back."""
-    same = (call.segment, call.preroll) == (found.call.segment, found.call.preroll)
-    if not same:
-        told(f"the segments are cut anew ({call.segment}, pre-roll {call.preroll}): all of them are done again")
+    asked, was = ((one.segment, one.preroll, one.reach) for one in (call, found.call))
+    if asked != was:
+        told(
+            f"the segments are cut anew ({call.segment}, pre-roll {call.preroll}, reach {call.reach}): all of them are"
+            " done again"
+        )
         return _plan(given.path, spec, call, recipe, given)
     if (given.size, given.ends) != (found.input.size, found.input.ends) or spec != _moved(found.spec, spec):
         found = _with_other_input(found, call, spec, recipe, given, folder, told)

@@ -11,12 +11,15 @@ import numpy as np
 
 from pipeline.jobs.index import Index
 
+EVERY = Fraction(1)  # seconds between the single pictures of a lead
+
 
 @dataclass(frozen=True)
 class Piece:
     """A segment of a video. Time stamps are ticks of the index; those from `first` up to `stop` (None: to the end) are
     its own pictures, `frames` of them; the `lead` pictures from `lead_from` up to `first` come before them, the `tail`
-    pictures up to `tail_stop` (None: to the end) behind them, and both are only looked at."""
+    pictures up to `tail_stop` (None: to the end) behind them, and both are only looked at. Of the lead up to `dense`
+    there are but single pictures of a longer time, at the time stamps `sparse`; from there on all."""
 
     index: int
     first: int
@@ -26,11 +29,20 @@ class Piece:
     lead: int
     tail: int = 0
     tail_stop: int | None = None
+    sparse: tuple[int, ...] = ()
+    dense: int | None = None
+
+    def wants(self, pts: int) -> bool:
+        """Whether a picture from `lead_from` on is one of those."""
+        return self.dense is None or pts >= self.dense or pts in self.sparse
 
 
-def pieces(index: Index, cuts: Sequence[int], preroll: Fraction, tail: int = 0) -> list[Piece]:
+def pieces(
+    index: Index, cuts: Sequence[int], preroll: Fraction, tail: int = 0, reach: Fraction = Fraction(0)
+) -> list[Piece]:
     """The pieces between `cuts`, the time stamps at which one begins; the first one begins at the first picture. The
-    lead is `preroll` seconds, `tail` as many pictures as stages look ahead."""
+    lead is `preroll` seconds, and before that a picture for each second up to `reach` seconds before the piece; `tail`
+    is as many pictures as stages look ahead."""
     pts = index.pts
     begins = sorted({int(pts[0]), *(int(cut) for cut in cuts if pts[0] < cut <= pts[-1])})
     places = [int(np.searchsorted(pts, begin)) for begin in begins]
@@ -41,8 +53,31 @@ def pieces(index: Index, cuts: Sequence[int], preroll: Fraction, tail: int = 0) 
         stop = begins[number + 1] if number + 1 < len(begins) else index.stop
         over = min(behind + tail, len(pts))
         tail_stop = int(pts[over]) if over < len(pts) else index.stop
-        made.append(Piece(number, begin, stop, behind - at, int(pts[warm]), at - warm, over - behind, tail_stop))
+        sparse = _sparse(index, warm, begin - math.floor(reach / index.time_base))
+        made.append(
+            Piece(
+                number,
+                begin,
+                stop,
+                behind - at,
+                sparse[0] if sparse else int(pts[warm]),
+                len(sparse) + at - warm,
+                over - behind,
+                tail_stop,
+                sparse,
+                int(pts[warm]) if sparse else None,
+            )
+        )
     return made
+
+
+def _sparse(index: Index, warm: int, since: int) -> tuple[int, ...]:
+    """Time stamps of a picture for each second before the one at place `warm`, none before `since`."""
+    pts, step = index.pts, EVERY / index.time_base
+    count = math.floor((int(pts[warm]) - max(since, int(pts[0]))) / step)
+    wanted = [float(pts[warm] - number * step) for number in range(count, 0, -1)]
+    places = np.unique(np.searchsorted(pts, np.array(wanted, float)))
+    return tuple(int(pts[place]) for place in places if place < warm)
 
 
 def cuts_by_time(index: Index, seconds: Fraction) -> list[int]:

@@ -41,7 +41,8 @@ class Recipe:
 
     def sets(self, piece: Piece, shift: int) -> list[str]:
         """What is to be set for one piece; `shift` as of its Cut."""
-        looked_at = {"lead": piece.lead, "lead_from": piece.lead_from, "tail": piece.tail}
+        looked_at: dict[str, Any] = {"lead": piece.lead, "lead_from": piece.lead_from, "tail": piece.tail}
+        looked_at |= {"sparse": piece.sparse, "dense": piece.dense}
         given = {"first": piece.first, "stop": piece.tail_stop, "shift": shift, "own": piece.frames, **looked_at}
         values = {f"{self.source}.{key}": value for key, value in given.items()}
         for name in self.sinks:

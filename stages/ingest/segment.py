@@ -32,6 +32,8 @@ class Segment(File):
     shift: int = Field(default=0, ge=0, description="ticks by which the file's time stamps are larger than the video's")
     lead: int = Field(default=0, ge=0, description="pictures that come before its own, and only warm up what remembers")
     lead_from: int = Field(default=0, description="time stamp of the first picture of all")
+    sparse: list[int] = Field(default=[], description="time stamps of single pictures that come first of all")
+    dense: int | None = Field(default=None, description="time stamp from which on all pictures come, not only those")
     own: int = Field(default=1, ge=1, description="pictures of its own")
     tail: int = Field(default=0, ge=0, description="pictures that come after its own, for stages that look ahead")
 
@@ -58,8 +60,13 @@ class Segment(File):
         tags."""
         spec = FrameSpec.model_validate(self.whole)
         scale = (self._pictures.stream.time_base or spec.time_base) / spec.time_base
+        single = frozenset(self.sparse)
         for picture in row:
             picture.pts = None if picture.pts is None else round(picture.pts * scale) - self.shift
+            early = self.dense is not None and picture.pts is not None and picture.pts < self.dense
+            if early and picture.pts not in single:
+                del picture
+                continue
             picture.duration = round((picture.duration or 0) * scale)
             if picture.colorspace == UNSPECIFIED:
                 picture.colorspace = spec.colorspace
