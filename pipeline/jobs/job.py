@@ -77,13 +77,12 @@ class Job:
         todo = [segment for segment in self.manifest.segments if segment.state != "done"]
         for segment in todo:
             segment.state = "todo"
-        if not todo:
-            return
         try:
-            known = self.manifest.lanes if self.engine.measures else self.engine.lanes
-            pace = Pace(self.fixed_lanes or known or None, cores(), self.manifest.speeds, len(todo))
-            self._save()
-            self._do_all(todo, pace)
+            if todo:
+                known = self.manifest.lanes if self.engine.measures else self.engine.lanes
+                pace = Pace(self.fixed_lanes or known or None, cores(), self.manifest.speeds, len(todo))
+                self._save()
+                self._do_all(todo, pace)
         finally:
             self.engine.close()
             for folder in (CUTS, UNDERWAY):
