@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import jobs_page, jobs_seams
 from benchmarks.jobs_runs import Task, run_job, run_whole
-from benchmarks.jobs_seams import REAL, Told
+from benchmarks.jobs_seams import REAL, Lead, Told
 from benchmarks.results import FOLDER, complete, load, save
 from benchmarks.transport import Bystanders
 from pipeline.errors import ConfigError
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="the folder with real/ and composites/")
     parser.add_argument("--only", choices=("speed", "seams"), help="the rest stays as it was measured before")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--prerolls", type=float, nargs="+", default=jobs_seams.PREROLLS, help="seconds")
+    parser.add_argument("--leads", type=_lead, nargs="+", default=jobs_seams.LEADS, help="as 3/30: pre-roll/reach, s")
     parser.add_argument("--page", action="store_true", help="measure nothing")
     wanted = parser.parse_args(arguments)
     if not wanted.page:
@@ -74,14 +74,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _measure(wanted: argparse.Namespace) -> dict[str, Any]:
     before = load(RESULT, "jobs") if RESULT.exists() else {}
-    found = {key: before[key] for key in ("speed", "seams") if key in before}
+    found: dict[str, Any] = {key: before[key] for key in ("speed", "seams") if key in before}
     others = Bystanders()
     with tempfile.TemporaryDirectory() as name:
         if wanted.only != "seams":
             found["speed"] = measure_speed(wanted.data / "real" / f"{REAL}.mp4", Path(name), wanted.rounds, _tell)
         if wanted.only != "speed":
-            found["seams"] = jobs_seams.measure(wanted.data, Path(name), wanted.prerolls, _tell)
+            found["seams"] = jobs_seams.measure(wanted.data, Path(name), wanted.leads, _tell)
     return {**found, "others_busy": round(others.processors(), 2)}
+
+
+def _lead(text: str) -> Lead:
+    preroll, _, reach = text.partition("/")
+    return Lead(float(preroll), float(reach or 0))
 
 
 def _tell(line: str) -> None:

@@ -19,8 +19,8 @@ SPEED = (
 )
 SEAMS = (
     "PSNR in dB of the joined result with that of one run. *At seams*: mean of the first five pictures of each segment "
-    "but the first; *below*: by how much that is below the median of all pictures. *Pre-roll*: frames done a second "
-    "time, of all. *Jump*: the largest `seam` of `job status`. Encoded as by default (h264), then without loss, where "
+    "but the first; *below*: by how much that is below the median of all pictures. *Done "
+    "twice*: frames before segments, beside all of the clip. *Jump*: the largest `seam` of `job status`. Encoded as by default (h264), then without loss, where "
     "99 dB is equal and nothing differs but what the stages remember.\n"
 )
 WAYS = {
@@ -74,8 +74,8 @@ def _seams(content: Content) -> Iterator[str]:
     head = [
         "clip",
         "segments of",
-        "pre-roll, s",
-        "pre-roll",
+        "pre-roll/reach, s",
+        "done twice",
         "median",
         "at seams",
         "below",
@@ -86,12 +86,12 @@ def _seams(content: Content) -> Iterator[str]:
 
 
 def _rows(name: str, clip: Content) -> Iterator[list[str]]:
-    for preroll, each in clip["prerolls"].items():
+    for lead, each in clip["leads"].items():
         coded = each["h264"]
         jump = "" if coded["largest_jump"] is None else f"{coded['largest_jump']:.1f}"
         figures = [f"{coded[key]:.2f}" for key in ("median_db", "seams_db", "below_db")]
         share = f"{100 * coded['lead_share']:.0f} %"
-        yield [name, clip["segment"], preroll, share, *figures, jump, f"{each['lossless']['seams_db']:.2f}"]
+        yield [name, clip["segment"], lead, share, *figures, jump, f"{each['lossless']['seams_db']:.2f}"]
 
 
 def _machine(content: Content) -> str:

@@ -1,4 +1,4 @@
-"""How like one run is what was joined, where segments begin? By length of pre-roll, on real and made clips."""
+"""How like one run is what was joined, where segments begin? By what comes before, on real and made clips."""
 
 from __future__ import annotations
 
@@ -11,13 +11,27 @@ from typing import Any
 from benchmarks.jobs_runs import Task, likeness, run_job, run_whole
 from pipeline.jobs.manifest import Manifest
 
-PREROLLS = (0.0, 1.0, 2.0, 3.0, 5.0)
 AT_SEAM = 5  # pictures of a segment that count as its beginning
 ALLOWED_DB = 0.3
 LOSSLESS = "output.codec=ffv1"
 REAL = "one-by-one-person-detection"
 
 Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What comes before a segment: `preroll` seconds of all pictures, and one a second up to `reach` seconds before."""
+
+    preroll: float
+    reach: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return f"{self.preroll:g}/{self.reach:g}"
+
+
+LEADS = tuple(Lead(*one) for one in ((0, 0), (1, 0), (2, 0), (3, 0), (5, 0), (1, 30), (3, 30), (3, 60)))
 
 
 @dataclass(frozen=True)
@@ -44,31 +58,32 @@ def clips(data: Path) -> Iterator[Clip]:
         yield Clip(name, place, "1.5s", "dog" if "dog" in name else "person")
 
 
-def measure(data: Path, scratch: Path, prerolls: Sequence[float], told: Told) -> dict[str, Any]:
+def measure(data: Path, scratch: Path, leads: Sequence[Lead], told: Told) -> dict[str, Any]:
     """The figures of all clips, by name. Raises RunError."""
     found = {}
     for clip in clips(data):
         folder = scratch / clip.name
         folder.mkdir()
-        found[clip.name] = _clip(clip, folder, prerolls, told)
+        found[clip.name] = _clip(clip, folder, leads, told)
     return found
 
 
-def _clip(clip: Clip, folder: Path, prerolls: Sequence[float], told: Told) -> dict[str, Any]:
-    """For each length the likeness to one run; as it is encoded by default, and without loss, where all that differs
+def _clip(clip: Clip, folder: Path, leads: Sequence[Lead], told: Told) -> dict[str, Any]:
+    """For each lead the likeness to one run; as it is encoded by default, and without loss, where all that differs
     is what the stages remember."""
     found: dict[str, Any] = {}
     for kind, sets, suffix in (("h264", (), ".mp4"), ("lossless", (LOSSLESS,), ".mkv")):
         task = Task(clip.path, sets=(*clip.task.sets, *sets))
         whole = folder / f"whole{suffix}"
         run_whole(task, whole)
-        for preroll in prerolls:
-            out = folder / f"joined-{preroll:g}{suffix}"
-            _, manifest = run_job(task, out, segment=clip.segment, preroll=preroll, workers=2)
+        for lead in leads:
+            out = folder / f"joined-{lead.preroll:g}-{lead.reach:g}{suffix}"
+            reach = ("--reach", f"{lead.reach:g}s")
+            _, manifest = run_job(task, out, segment=clip.segment, preroll=lead.preroll, workers=2, more=reach)
             figures = at_seams(likeness(out, whole), manifest)
-            told(f"{clip.name}, {kind}, pre-roll {preroll:g} s: {figures}")
-            found.setdefault(f"{preroll:g}", {})[kind] = figures
-    return {"segment": clip.segment, "prerolls": found}
+            told(f"{clip.name}, {kind}, pre-roll/reach {lead.name} s: {figures}")
+            found.setdefault(lead.name, {})[kind] = figures
+    return {"segment": clip.segment, "leads": found}
 
 
 def at_seams(decibels: Sequence[float], manifest: Manifest) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Job:
                 if segment.state == "todo":
                     queue.insert(0, segment)
                 elif trial and segment.state == "done":
-                    trial.frames += segment.frames
+                    trial.frames += segment.lead + segment.frames + segment.tail  # the first one has no lead
             if trial and not self._under_way:  # without a frame nothing was measured: the next ones are a trial again
                 if trial.frames:
                     pace.measured(trial.lanes, trial.frames, time.monotonic() - trial.begun)

@@ -9,8 +9,8 @@ LEAST = 8
 
 
 class Pace:
-    """Says how many lanes to use next. Measured is whole segments, loading included: frames of their own divided by
-    seconds from when a lane was given to them."""
+    """Says how many lanes to use next. Measured is whole segments, loading included: frames, also those that only warm
+    up, divided by seconds from when a lane was given to them."""
 
     def __init__(self, fixed: int | None, processors: int, known: Mapping[str, float], todo: int) -> None:
         """`fixed`: what the user wants; `known`: frames/s by number of lanes, from earlier."""
