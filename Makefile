@@ -46,8 +46,8 @@ test: lint contracts  ## Everything above, and the tests, JOBS files at a time
 suite: $(READY)
 	$(BIN)/pytest -n $(JOBS)
 
-long: $(READY)   ## Tests that take half a minute each
-	$(BIN)/pytest -m long
+long: $(READY)   ## Tests that take half a minute each, and every example of those that make up their own
+	THOROUGH=1 $(BIN)/pytest -m "(long or hypothesis) and not torture"
 
 # Every bytecode and every system call is some thousand kills: half an hour on two cores, beside the storm.
 MINUTES ?= 10

@@ -143,6 +143,7 @@ def test_a_run_is_stopped_though_the_program_that_began_it_goes_on(tmp_path: Pat
         assert running.communicate("\n") == ("143\n", None)
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_it_works_where_there_is_no_main_module_to_come_back_to(tmp_path: Path) -> None:
     """A notebook's cell is no file: workers must not depend on the program that starts them."""

@@ -72,6 +72,7 @@ def test_a_run_waits_for_who_looks_at_a_file(tmp_path: Path) -> None:
         assert len(list(frames)) == 59
 
 
+@pytest.mark.long
 def test_a_live_run_waits_for_nobody_and_shows_what_is_newest(tmp_path: Path) -> None:
     with Pipeline(source="cam:test", sets=QUICK) as run:
         frames = run.frames()
@@ -137,6 +138,7 @@ def test_a_stop_while_a_picture_is_looked_at_does_not_hang(tmp_path: Path) -> No
     assert run.report["result"] == "interrupted"
 
 
+@pytest.mark.long
 def test_settings_workers_and_pauses_of_a_run_that_goes_on(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", 250)
     with Pipeline("remove-people", source=clip, target="null:", sets=QUICK) as run:

@@ -126,6 +126,7 @@ def test_a_whole_run_is_measured_and_a_failed_one_is_no_figure(tmp_path: Path) -
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_a_clip_without_frame_200_tells_nothing_about_memory(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="fewer than 200 frames"):

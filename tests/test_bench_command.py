@@ -126,6 +126,7 @@ def test_a_shipped_pipeline_is_measured_without_any_weights(tmp_path: Path) -> N
     assert content["whole"]["stages"]["inpainting"]["service_ms"]["p50"] == pytest.approx(5, rel=0.4)
 
 
+@pytest.mark.long
 def test_models_are_left_out_where_it_is_asked_for(tmp_path: Path) -> None:
     done = bench(
         "remove-people", "--input", DRAWN, "--without-models", "--time", "segmentation=8/2", "--rounds", "1",

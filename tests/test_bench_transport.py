@@ -45,6 +45,7 @@ def test_too_few_frames_give_no_cost() -> None:
         throughput.measure(frames=1, warm=0)
 
 
+@pytest.mark.long
 def test_a_slow_stage_shows_in_the_throughput() -> None:
     assert throughput.measure(frames=60, warm=5, stage="tests.spoilers:Hiding")["frames_per_s_no_op"] < 50
 
@@ -56,12 +57,14 @@ def test_the_runtime_touches_no_byte_of_a_frame_and_one_that_copies_is_seen() ->
     assert 0.9 < found["copying_stage_seen"] < 1.5
 
 
+@pytest.mark.long
 def test_a_look_at_each_row_of_a_frame_is_seen() -> None:
     """One pixel of each row: a row of 320 pixels is less than a page, so that is the whole frame again."""
     bytes_, _ = copying.touched(320, 240, "tests.spoilers:Peeking")
     assert bytes_ - answer("copying")["runtime_slot_bytes_touched"] > 0.9 * FRAME
 
 
+@pytest.mark.long
 def test_fresh_memory_for_each_frame_is_seen() -> None:
     _, faults = copying.touched(320, 240, "tests.spoilers:Greedy")
     assert faults > FRAME / 4096 / 2
@@ -81,6 +84,7 @@ def test_stages_overlap() -> None:
     assert 50 < found["overlap_frames_per_s"] <= 102
 
 
+@pytest.mark.long
 def test_stages_that_wait_for_each_other_do_not_overlap() -> None:
     assert overlap.measure(frames=30, stage="tests.spoilers:Serial")["overlap"] < 0.6
 
@@ -89,6 +93,7 @@ def test_four_workers_do_the_work_of_four() -> None:
     assert 0.7 < answer("scaling")["scaling_4_workers"] < 1.2
 
 
+@pytest.mark.long
 def test_workers_that_wait_for_each_other_bring_nothing() -> None:
     assert scaling.measure(frames=5, stage="tests.spoilers:Serial")["scaling_4_workers"] < 0.4
 
@@ -103,6 +108,7 @@ def test_two_devices_work_at_the_same_time() -> None:
     assert 0.8 < answer("devices")["two_devices"] < 1.2
 
 
+@pytest.mark.long
 def test_two_devices_that_are_one_show() -> None:
     assert devices.measure(frames=12, stage="tests.spoilers:Serial")["two_devices"] < 0.8
 
@@ -116,12 +122,14 @@ def test_a_live_source_that_brings_too_much_keeps_the_bottleneck_busy() -> None:
     assert 0.95 < found["e2e_at_half_load"] < 2
 
 
+@pytest.mark.long
 def test_a_bottleneck_that_is_kept_from_its_work_shows() -> None:
     found = overload.measure(HOP_US, frames=30, stage="tests.spoilers:Hiding")
     assert found["overload_output"] < 0.6
     assert found["e2e_at_half_load"] > 1.3
 
 
+@pytest.mark.long
 def test_frames_that_queue_instead_of_dropping_show() -> None:
     assert overload.measure(HOP_US, frames=30, on_full="block")["overload_p99_latency"] > 2
 
@@ -145,6 +153,7 @@ def test_light_load_and_a_flood_alternate_and_are_put_into_relation() -> None:
     assert found["ratio"]["p99"] == 16
 
 
+@pytest.mark.long
 def test_overload_is_asked_with_one_command_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the true stand-ins; the real thing takes longer than a test may, so it is said to have done as they did."""
     done: dict[int, dict[str, Any]] = {}
@@ -172,6 +181,7 @@ def test_overload_is_asked_with_one_command_and_kept(tmp_path: Path, monkeypatch
     assert f"| 60 | {found['stand_ins']['overload']['latency_ms']['p50']:.0f} |" in shown
 
 
+@pytest.mark.long
 def test_one_run_has_every_figure_with_its_goal(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hops and the peers are measured, the questions answered as above."""
     hops: list[float] = []

@@ -17,6 +17,7 @@ from pipeline.errors import ConfigError
 from pipeline.reading import MAX_FILE, shipped
 from tests.runs import COMMAND, ROOT
 from tests.test_config import TOY, refusal
+from tests.thorough import examples
 
 INVERT = 'tests.toys:Invert"}'
 
@@ -208,7 +209,7 @@ PIECES = st.sampled_from([*SYNTAX.split(), *WORDS, ": ", "\n", "  ", "\t", "\x00
 
 
 @pytest.mark.fault("F1", "F2")
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(st.one_of(st.lists(PIECES, max_size=25).map("".join), st.text(max_size=80)), st.booleans())
 def test_whatever_stands_in_a_file_or_an_override_it_loads_or_is_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, text: str, in_file: bool

@@ -26,6 +26,7 @@ def toy() -> tuple[Toy, str]:
     return Toy(), "toy"
 
 
+@pytest.mark.long
 def test_every_engine_and_format_is_tried_once_and_one_is_what_auto_takes() -> None:
     rows = list(timed("toy", toy, (64, 96, 3), time.monotonic() + 600))
     assert [row.taken for row in rows] == [True] + [False] * (len(rows) - 1)

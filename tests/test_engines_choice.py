@@ -16,6 +16,7 @@ from models.base import ModelError
 from models.device import choose
 from models.engines import Name, load_engine
 from tests.networks import ENGINES, Choosy, Drawn, Toy, noise, plain, worst
+from tests.thorough import rarely
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,7 +26,7 @@ def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["openvino", *rarely("torch", "onnxruntime")])
 def test_no_more_threads_work_than_this_process_may_have(engine: Name) -> None:
     code = f"""
 import time, torch

@@ -14,6 +14,7 @@ import torch
 from models.base import ModelError
 from models.engines import Engine, exported, load_engine
 from tests.networks import ENGINES, Toy, noise, plain, worst
+from tests.thorough import rarely
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_what_is_kept_may_be_read_by_whoever_the_user_lets_read(kept: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("damage", ["cut short", "a bit", "empty"])
+@pytest.mark.parametrize("damage", ["a bit", *rarely("cut short", "empty")])
 def test_a_damaged_file_is_made_anew(damage: str, kept: Path, exports: list[int]) -> None:
     load()
     (path,) = kept.iterdir()
@@ -78,6 +79,7 @@ def test_a_damaged_file_is_made_anew(damage: str, kept: Path, exports: list[int]
     assert len(exports) == 2
 
 
+@pytest.mark.long
 def test_what_older_versions_made_goes_when_it_is_replaced(
     kept: Path, exports: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +92,7 @@ def test_what_older_versions_made_goes_when_it_is_replaced(
     assert len(exports) == 2
 
 
+@pytest.mark.long
 def test_only_those_used_last_are_kept(kept: Path) -> None:
     kept.mkdir(parents=True)
     for number in range(12):
@@ -146,6 +149,7 @@ def test_a_whole_file_that_holds_no_network_is_refused(kept: Path, monkeypatch: 
     assert "\n" not in made.note
 
 
+@pytest.mark.long
 def test_converting_leaves_the_network_as_it_was(kept: Path) -> None:
     network = Toy()
     before = plain(network, noise(64, 96))
@@ -174,7 +178,7 @@ socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
 """
 
 
-@pytest.mark.parametrize("engine", [ENGINES[1], *(pytest.param(name, marks=pytest.mark.long) for name in ENGINES[2:])])
+@pytest.mark.parametrize("engine", [ENGINES[1], *rarely(*ENGINES[2:])])
 def test_no_engine_phones_home_or_changes_the_process(engine: str, kept: Path, tmp_path: Path) -> None:
     code = f"""{WATCHED}
 import cv2, torch

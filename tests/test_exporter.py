@@ -294,6 +294,7 @@ def test_a_real_run_is_scraped_while_it_works_hangs_and_goes_on(
         wait_until(more)
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_the_endpoint_stays_up_over_all_inputs_of_a_call_and_goes_with_it(tmp_path: Path) -> None:
     """Scraped without a pause from before the first run to after the last: each answer is whole."""

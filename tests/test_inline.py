@@ -84,6 +84,7 @@ def test_each_step_is_timed(tmp_path: Path) -> None:
     assert (tmp_path / "out.mkv").exists()
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_the_result_is_that_of_a_run(tmp_path: Path) -> None:
     """Memory from frame to frame included: a still disc that the background remembers behind a moving mask."""

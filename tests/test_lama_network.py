@@ -26,6 +26,7 @@ from models.lama_network import PARAMETERS, Generator
 from models.lama_script import load
 from tests.frames import scenery
 from tests.test_inpainters import Mean, script, square_hole
+from tests.thorough import rarely
 
 LEVELS = 255
 PUBLIC = weights.expected_place(weights.KNOWN["big-lama"])
@@ -86,7 +87,7 @@ def test_the_generator_has_the_published_number_of_parameters_and_operations() -
             assert round(counted.get_total_flops() / 1e9) == giga
 
 
-@pytest.mark.parametrize(("height", "width"), [(64, 64), (72, 104), (128, 64), (64, 88)])
+@pytest.mark.parametrize(("height", "width"), [(72, 104), *rarely((64, 64), (128, 64), (64, 88))])
 def test_what_runs_says_what_the_published_generator_says(generator: Generator, height: int, width: int) -> None:
     """So matrix products equal Fourier transforms, in the place where they are used: 72 by 104 are 9 by 13 inside."""
     image, hole = torch.rand(2, 3, height, width), torch.zeros(2, 1, height, width)
@@ -187,7 +188,7 @@ def test_an_engine_that_only_runs_big_lama_is_refused_to_another_network(
 # Answers
 
 
-@pytest.fixture(scope="module", params=["torch", "openvino"])
+@pytest.fixture(scope="module", params=["openvino", *rarely("torch")])
 def exact(request: pytest.FixtureRequest, file: str) -> Lama:
     return Lama(file, device="cpu", engine=request.param, precision="float32")
 

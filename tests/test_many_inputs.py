@@ -56,6 +56,7 @@ def test_a_glob_and_a_pattern_give_each_input_its_output_and_its_report(clips: P
     assert [number_of(image) for image in decode(clips / "out" / "2-b2-clean.mp4")] == [0, 1, 2]
 
 
+@pytest.mark.long
 def test_a_failed_input_stops_no_other_and_the_first_bad_end_is_the_exit_code(clips: Path) -> None:
     whole = make_clip(clips / "whole.mp4", 40, container_options={"movflags": "faststart"}).read_bytes()
     (clips / "cut.mp4").write_bytes(whole[: len(whole) * 6 // 10])
@@ -175,6 +176,7 @@ def test_one_input_may_have_a_pattern_too_and_needs_none(clips: Path) -> None:
     assert "inputs are done" not in plain.stdout
 
 
+@pytest.mark.long
 def test_times_cut_every_input(clips: Path) -> None:
     done = run(clips, "-i", "clips/*", "-o", "out/{name}.mkv", "--start", "0:00.04", "--end", "0.12")
     assert done.returncode == 0, done.stderr

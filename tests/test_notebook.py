@@ -101,18 +101,21 @@ def differing(a: Image, b: Image) -> float:
     return float((np.abs(a.astype(int) - b).max(axis=2) > 48).mean())
 
 
+@pytest.mark.long
 def test_no_cell_fails_or_warns(executed: list[dict[str, Any]]) -> None:
     kinds = [(out["output_type"], out.get("name")) for cell in executed for out in cell["outputs"]]
     assert len(kinds) > 12
     assert set(kinds) <= {("stream", "stdout"), ("display_data", None)}, "no error, and nothing on stderr"
 
 
+@pytest.mark.long
 def test_the_people_are_gone_and_the_room_is_there(executed: list[dict[str, Any]]) -> None:
     before, after, truth = pictures_of(with_source(executed, 'about="before, after, truth"'), 3)
     assert differing(before, truth) > 0.03
     assert differing(after, truth) < 0.003
 
 
+@pytest.mark.long
 def test_the_report_is_drawn_with_every_stage(executed: list[dict[str, Any]]) -> None:
     cell = with_source(executed, "def bars(")
     (svg,) = ["".join(out["data"]["image/svg+xml"]) for out in cell["outputs"] if "data" in out]
@@ -121,6 +124,7 @@ def test_the_report_is_drawn_with_every_stage(executed: list[dict[str, Any]]) ->
     assert "yolov5s-seg torch" in text_of(cell)
 
 
+@pytest.mark.long
 def test_a_setting_acts_while_the_run_goes_on(executed: list[dict[str, Any]]) -> None:
     cell = with_source(executed, 'run.set("segmentation.grow", 40)')
     assert "grow was 8 pixels" in text_of(cell)
@@ -131,16 +135,19 @@ def test_a_setting_acts_while_the_run_goes_on(executed: list[dict[str, Any]]) ->
     assert reddish[1] > 1.5 * reddish[0], "the mask, in red, is wider then"
 
 
+@pytest.mark.long
 def test_a_video_knows_more_than_a_single_picture(executed: list[dict[str, Any]]) -> None:
     words = text_of(with_source(executed, "in the video {psnr")).replace(",", "").split()
     alone, together = (float(word) for word, unit in pairwise(words) if unit == "dB")
     assert together > alone + 5
 
 
+@pytest.mark.long
 def test_what_is_wrong_is_shown_as_one_line_with_the_way_out(executed: list[dict[str, Any]]) -> None:
     assert text_of(with_source(executed, "gorw")).strip().endswith("did you mean 'grow'?")
 
 
+@pytest.mark.long
 def test_steps_and_models_work_alone(executed: list[dict[str, Any]]) -> None:
     assert "object 1" in text_of(with_source(executed, "found['track']"))
     assert "2 people" in text_of(with_source(executed, "load_segmenter"))
@@ -155,6 +162,7 @@ def test_as_it_lies_here_it_was_run_and_is_small_and_names_nobodys_folders() -> 
     assert not any(word in text for word in ("/root", "/home", "/work", str(Path.home())))
 
 
+@pytest.mark.long
 def test_it_lies_here_as_this_version_would_run_it(executed: list[dict[str, Any]]) -> None:
     def kinds(cell: dict[str, Any]) -> list[str]:
         return sorted({kind for out in cell["outputs"] for kind in out.get("data", {"text": ""})})

@@ -201,6 +201,7 @@ def test_the_examples_of_set_are_settings_of_the_shipped_pipeline() -> None:
     assert set(shown) <= fields
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_a_real_run_is_scaled_set_paused_and_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with going_run(tmp_path, monkeypatch):

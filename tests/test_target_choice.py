@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from pipeline.config import load_config
 from pipeline.frame import FrameSpec, Image
@@ -44,6 +45,7 @@ def test_who_is_pointed_at_late_is_not_shown_by_the_plate_that_saw_him_standing(
     assert choices[0] != choices[-1]
 
 
+@pytest.mark.long
 def test_zones_hide_and_spare_beside_a_target() -> None:
     seen = list(run(f"target.hide={json.dumps(HIDE)}", f"target.spare={json.dumps(SPARE)}"))
     for image, mask, clean, _ in seen:

@@ -114,6 +114,7 @@ def test_a_target_whose_frame_never_came_is_told_at_the_end() -> None:
     assert context.errors == {"targets never there": 1}
 
 
+@pytest.mark.long
 def test_a_thing_that_no_detector_knows_is_followed_by_flow_and_found_again_behind_a_pole() -> None:
     sticker = cv2.resize(asset("bus.jpg")[200:500, 60:360], (70, 70), interpolation=cv2.INTER_AREA)
     shape = np.zeros((70, 70), np.uint8)

@@ -210,6 +210,7 @@ def test_one_run_writes_the_original_the_result_and_both_side_by_side(tmp_path: 
     assert np.array_equal(original[3], picture(3))
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_a_run_writes_its_hud_into_the_file_and_below_it_is_the_result(tmp_path: Path) -> None:
     pictures = [picture(at, 480, 64) for at in range(8)]

@@ -196,6 +196,7 @@ def test_a_run_whose_screen_goes_away_ends_and_says_why(tmp_path: Path) -> None:
     assert ended.report["ledger_balanced"]
 
 
+@pytest.mark.long
 def test_the_camera_s_pipeline_with_a_drawn_picture_opens_its_window(display: Screen, tmp_path: Path) -> None:
     drawn = "lavfi:color=c=0x2060a0:size=320x180:rate=30"
     quick = ["--set=segmentation.size=64", "--set=inpainting.model=telea"]

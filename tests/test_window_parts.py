@@ -98,6 +98,7 @@ def test_a_display_that_is_none_is_named(name: str, monkeypatch: pytest.MonkeyPa
         pass
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.parametrize("display", [None, pytest.param(":999", marks=pytest.mark.long)])
 def test_a_run_without_a_screen_ends_with_one_line_instead_of_an_abort(

@@ -27,6 +27,7 @@ from models.yolo_heads import ImplicitDetect
 from stages.privacy import finders
 from tests.checkpoints import calibrate, pixels, shift_scores
 from tests.scenes import asset
+from tests.thorough import rarely
 
 PICTURE = "zidane.jpg"
 MODELS: dict[str, tuple[type, dict[str, Any]]] = {
@@ -79,7 +80,7 @@ def model_features(model: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize(
     "architecture",
-    [pytest.param(name, marks=pytest.mark.long if name.startswith("yolo26") else ()) for name in MODELS],
+    ["yolov10n", *rarely(*(name for name in MODELS if name != "yolov10n"))],
 )
 def test_what_is_found_is_what_the_network_itself_says(architecture: str, tmp_path: Path) -> None:
     model = network(architecture)

@@ -12,6 +12,7 @@ from tests.clips import decode, make_clip
 from tests.commands import cleanplate
 from tests.e2e.forks import forked
 from tests.runs import Ended, Run
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
@@ -57,7 +58,7 @@ def test_check_draws_the_branch_for_mermaid(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("slow", ["sleep", "masks_sleep"])
+@pytest.mark.parametrize("slow", ["sleep", *rarely("masks_sleep")])
 def test_a_slow_branch_loses_no_frame_of_its_own_and_none_of_the_other(tmp_path: Path, slow: str) -> None:
     run = Run(tmp_path, forked(tmp_path, **{slow: 0.02}))  # type: ignore[arg-type]
     check_both(run, run.end())
@@ -65,7 +66,7 @@ def test_a_slow_branch_loses_no_frame_of_its_own_and_none_of_the_other(tmp_path:
 
 @pytest.mark.parametrize(
     ("blow", "stages"),
-    [(signal.SIGKILL, ["invert", "result", "masks"]), (signal.SIGSTOP, ["masks"])],
+    [(signal.SIGKILL, ["invert", "result", "masks"]), *rarely((signal.SIGSTOP, ["masks"]))],
     ids=["killed", "frozen"],
 )
 def test_a_branch_whose_workers_are_killed_or_frozen_loses_no_frame_and_none_of_the_other(

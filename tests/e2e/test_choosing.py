@@ -95,7 +95,7 @@ class Steered:
 def story(tmp_path_factory: pytest.TempPathFactory) -> list[list[Kept]]:
     """The frames of a file before anything was said; with one chosen; with zones and all removed; with one kept."""
     folder = tmp_path_factory.mktemp("story")
-    clip = make_clip(folder / "two.mkv", pictures(200), codec="ffv1", pixels="bgr0")
+    clip = make_clip(folder / "two.mkv", pictures(90), codec="ffv1", pixels="bgr0")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLEANPLATE_STATE", str(folder / "state"))
         run = Run(folder, pipeline("remove-chosen", folder), "-i", str(clip), "--name", "toy")
@@ -184,6 +184,7 @@ def test_who_is_kept_stands_there_again_and_the_other_one_goes(story: list[list[
         assert np.array_equal(frame.clean[:, :268], frame.image[:, :268])
 
 
+@pytest.mark.long
 def test_a_click_into_a_live_picture_counts_from_the_frames_that_follow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

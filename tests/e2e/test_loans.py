@@ -10,6 +10,7 @@ import pytest
 from pipeline.admin import ask
 from pipeline.requests import Pause, Resume, Scale
 from tests.runs import Run, toy
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
@@ -44,7 +45,7 @@ def test_a_stage_sees_what_became_of_the_frame_so_long_before(tmp_path: Path) ->
     assert ended.report["ledger_balanced"]
 
 
-@pytest.mark.parametrize("stage", ["learn", "invert"])
+@pytest.mark.parametrize("stage", ["learn", *rarely("invert")])
 def test_whoever_is_killed_it_has_seen_the_same(tmp_path: Path, stage: str) -> None:
     middle = {**LEARN, "uses": "tests.toys_memory:LearnAhead"}, INVERT
     fault = f"{stage}:before_commit:17=kill@{tmp_path}/once"
@@ -69,6 +70,7 @@ def test_of_a_frame_that_went_out_blank_nothing_is_seen(tmp_path: Path) -> None:
     assert len(run.lines()) == len(wanted)
 
 
+@pytest.mark.long
 def test_it_goes_on_while_the_finishing_stage_is_scaled_paused_and_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_stage_that_looks_ahead_sees_what_follows_and_the_end_and_waits_for_no
     assert [line[4] for line in run.lines()] == [len(there & {i + 1, i + 2, i + 3}) for i in sorted(there)]
 
 
+@pytest.mark.long
 def test_a_live_run_with_a_delay_goes_on(tmp_path: Path) -> None:
     slow = {"name": "slow", "uses": "tests.toys_memory:Slow"}
     far = {**AHEAD, "with": {"skips": 10_000}}

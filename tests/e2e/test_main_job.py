@@ -78,6 +78,7 @@ def test_the_person_is_gone_the_room_is_there_and_the_sound_is_the_same(scene: S
     assert not part_of(out).exists()
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_it_gives_the_same_picture_as_undisturbed(
     scene: Scene, calm: Calm, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_killed_in_the_middle_it_gives_the_same_picture_as_undisturbed(
     assert all(np.array_equal(a, b) for a, b in zip(undisturbed, killed, strict=True))
 
 
+@pytest.mark.long
 def test_an_interrupted_run_leaves_what_it_had_finished_as_a_playable_file(scene: Scene, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     part = part_of(out)

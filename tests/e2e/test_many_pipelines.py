@@ -88,12 +88,14 @@ def test_they_have_no_file_no_socket_no_pipe_and_no_memory_in_common(pair: tuple
     assert one & two == set()
 
 
+@pytest.mark.long
 def test_they_are_told_apart_by_a_number(pair: tuple[Run, Run]) -> None:
     seen = json.loads(cleanplate("ps", "--json").stdout)
     assert {one["name"]: one["pid"] for one in seen} == {"toy": pair[0].process.pid, "toy-2": pair[1].process.pid}
     assert [ask(name, Status(), 20)["pid"] for name in ("toy", "toy-2")] == [run.process.pid for run in pair]
 
 
+@pytest.mark.long
 def test_what_is_asked_of_one_is_not_done_by_the_other(pair: tuple[Run, Run]) -> None:
     ask("toy", Pause(), 20)
     ask("toy-2", Scale(stage="invert", workers=2), 20)
@@ -130,6 +132,7 @@ def test_one_that_is_killed_leaves_the_other_and_its_own_name_free(pair: tuple[R
     assert answer["ledger_balanced"]
 
 
+@pytest.mark.long
 def test_a_worker_of_one_that_is_killed_is_no_matter_to_the_other(pair: tuple[Run, Run]) -> None:
     before = [process.pid for process in members(pair[1])]
     pair[0].workers("total")[0].kill()
@@ -140,6 +143,7 @@ def test_a_worker_of_one_that_is_killed_is_no_matter_to_the_other(pair: tuple[Ru
         check_whole(run)
 
 
+@pytest.mark.long
 def test_one_that_ends_takes_nothing_of_the_other_along(pair: tuple[Run, Run], tmp_path: Path) -> None:
     pair[0].process.send_signal(signal.SIGINT)
     assert pair[0].end().code == 130

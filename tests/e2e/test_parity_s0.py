@@ -52,6 +52,7 @@ def test_s0_07_yolov8n_seg_finds_the_wanted_class_only(tmp_path: Path) -> None:
     assert set(only.classes) == {wanted}
 
 
+@pytest.mark.long
 def test_s0_08_and_29_lama_fills_the_holes_in_workers_of_its_own(scene: Scene, mean_lama: str, tmp_path: Path) -> None:
     sets = [f"inpainting.weights={mean_lama}", "inpainting.model=lama", "inpainting.workers=2"]
     report = process_video(scene.path, tmp_path / "out.mkv", sets=sets, frames=8)
@@ -60,6 +61,7 @@ def test_s0_08_and_29_lama_fills_the_holes_in_workers_of_its_own(scene: Scene, m
     assert report["frames"]["output"] == 8
 
 
+@pytest.mark.long
 def test_s0_09_and_31_frames_of_4k_go_through_and_colours_come_out_as_they_went_in(tmp_path: Path) -> None:
     """Blue stays blue: the ring is BGR from end to end, and adapters that want RGB turn it round for themselves."""
     large = cv2.resize(picture(1), (3840, 2160), interpolation=cv2.INTER_NEAREST)
@@ -107,6 +109,7 @@ def test_s0_11_21_and_30_holes_are_filled_together_from_crops_of_their_own_at_a_
     assert not np.array_equal(frame.clean[~untouched], frame.filled[~untouched])
 
 
+@pytest.mark.long
 def test_s0_13_and_14_original_result_and_comparison_are_kept_as_mjpg_avi_with_free_numbers(
     scene: Scene, tmp_path: Path
 ) -> None:
@@ -145,6 +148,7 @@ def test_s0_16_and_18_nothing_is_saved_where_nobody_wants_it_and_frames_are_limi
     assert unsaved["output"]["output"] == ""
 
 
+@pytest.mark.long
 def test_s0_19_20_and_27_the_size_of_frames_and_of_the_network_s_input_is_chosen(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", 3)
     sets = ["ingest.width=64", "ingest.height=48", "segmentation.size=320", "inpainting.model=telea"]

@@ -29,6 +29,7 @@ from tests.runs import Ended, Run
 from tests.scenes import HEIGHT, WIDTH, make_scene
 from tests.screens import Screen, needs_a_screen, screen
 from tests.senders import Pictures, doing, going, listening, negatives, pictures, plain, send
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
@@ -64,6 +65,7 @@ def test_s0_03_nobody_who_connects_is_told_with_the_line_that_sends(tmp_path: Pa
     assert f"nobody has connected within 0.5 s; send with: {line}" in ended.stderr
 
 
+@pytest.mark.long
 def test_s0_33_the_line_that_is_said_sends_with_the_real_ffmpeg(tmp_path: Path) -> None:
     sent = pictures(20)
     clip = make_clip(tmp_path / "in.mkv", sent, codec="ffv1", pixels="bgr0")
@@ -90,6 +92,7 @@ def test_s0_04_directshow_gets_the_buffer_that_its_cameras_need(monkeypatch: pyt
     assert (options["video_size"], options["framerate"], options["vcodec"]) == ("1280x720", "30", "mjpeg")
 
 
+@pytest.mark.long
 def test_s0_05_pictures_over_http_go_on_after_each_time_that_they_break_off(tmp_path: Path) -> None:
     with Pictures(pictures(8), each=12) as server:
         args = ("-i", f"http://127.0.0.1:{server.port}/video", "-o", "null:", "--frames", "30")
@@ -101,7 +104,7 @@ def test_s0_05_pictures_over_http_go_on_after_each_time_that_they_break_off(tmp_
     assert counts(ended)["reconnects"] >= 2
 
 
-@pytest.mark.parametrize("width", [WIDTH // 2, WIDTH + 16])
+@pytest.mark.parametrize("width", [WIDTH // 2, *rarely(WIDTH + 16)])
 def test_s0_06_pictures_of_another_size_are_refused_with_the_flag_to_change(tmp_path: Path, width: int) -> None:
     wrong = [np.ascontiguousarray(np.hstack([one, one])[:, :width]) for one in pictures(12)]
     with listening(tmp_path, "-o", "null:", "--set=ingest.timeout=3") as (run, port):
@@ -114,6 +117,7 @@ def test_s0_06_pictures_of_another_size_are_refused_with_the_flag_to_change(tmp_
     assert ended.frames["output"] == 0
 
 
+@pytest.mark.long
 def test_s0_32_half_a_picture_is_no_picture_and_the_next_client_is_welcome(tmp_path: Path) -> None:
     sent = pictures(6)
     with listening(tmp_path, "-o", str(tmp_path / "out.mkv"), "--frames", "6") as (run, port):
@@ -147,6 +151,7 @@ def test_s0_34_35_and_37_a_picture_with_an_undecoded_band_is_dropped_before_any_
     assert all(np.array_equal(a, b) for a, b in zip(negatives(tmp_path / "out.mkv"), good, strict=True))
 
 
+@pytest.mark.long
 def test_s0_37_a_monitor_is_told_at_any_time_how_many_pictures_were_damaged_and_how(tmp_path: Path) -> None:
     """By `--metrics`, which Prometheus keeps for as long as it is told to; `top` shows the same."""
     sent = pictures(9)
@@ -186,6 +191,7 @@ def test_s0_36_a_camera_that_cannot_do_one_format_is_asked_for_the_next(monkeypa
     assert asked == ["mjpeg", "yuyv422", None]
 
 
+@pytest.mark.long
 def test_s0_13_and_14_a_comparison_side_by_side_gets_the_next_free_number_and_the_rate_of_its_source(
     tmp_path: Path,
 ) -> None:
@@ -206,6 +212,7 @@ def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
         yield made
 
 
+@pytest.mark.long
 @needs_a_screen
 def test_s0_12_16_and_17_a_live_window_with_both_pictures_and_a_line_that_q_ends_and_nothing_is_saved(
     display: Screen, tmp_path: Path

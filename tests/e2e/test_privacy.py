@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 
 from tests.runs import Run
 from tests.scenes import asset
+from tests.thorough import rarely
 
 FRAMES, RATE = 12, 12
 FACES = (612, 340, 40), (987, 188, 50)  # x, y, half of a side, in asset("zidane.jpg")
@@ -68,7 +69,7 @@ def run(folder: Path, clip: Path, *sets: str, fault: str = "") -> tuple[Path, di
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("effect", ["solid", "mosaic"])
+@pytest.mark.parametrize("effect", ["solid", *rarely("mosaic")])
 def test_faces_are_covered_in_every_frame_and_the_rest_is_left(tmp_path: Path, clip: Path, effect: str) -> None:
     out, frames = run(tmp_path, clip, f"cover.effect={effect}")
     assert frames["blanked"] == 0
@@ -100,9 +101,7 @@ def test_sound_title_and_place_stay_behind(tmp_path: Path, clip: Path) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(
-    "stage", ["detection", *(pytest.param(s, marks=pytest.mark.long) for s in ("tracking", "cover"))]
-)
+@pytest.mark.parametrize("stage", ["detection", *rarely("tracking", "cover")])
 def test_a_frame_that_a_stage_fails_on_goes_out_without_the_picture(tmp_path: Path, clip: Path, stage: str) -> None:
     out, frames = run(tmp_path, clip, fault=f"{stage}:granted:5=raise")
     results, originals = shown(out), shown(clip)

@@ -13,6 +13,7 @@ from pipeline.frame import Image
 from tests.clips import make_clip
 from tests.runs import Run
 from tests.scenes import cutout, frames_of, psnr, room
+from tests.thorough import rarely
 
 FRAMES = 18
 QUICK = ("--set", "target.model=yolov5s-seg", "--set", "target.size=320", "--set", "segmentation.size=480")
@@ -81,6 +82,7 @@ def test_who_is_pointed_at_goes_and_who_is_not_stays(street: Street, calm: Path)
     assert np.mean(gained[8:]) > 8, gained
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_it_follows_on_as_if_undisturbed(street: Street, calm: Path, tmp_path: Path) -> None:
     fault = f"target:before_commit:9=kill@{tmp_path}/once"
     ended = Run(tmp_path, *arguments(street, tmp_path / "out.mkv"), fault=fault).end(120)
@@ -95,7 +97,11 @@ def test_killed_in_the_middle_it_follows_on_as_if_undisturbed(street: Street, ca
 
 @pytest.mark.parametrize(
     ("target", "code", "said"),
-    [("1,2,3", 2, "is no target"), ("900,10,20,20", 3, "outside the picture"), ("car@2", 4, "no car in frame 2")],
+    [
+        ("1,2,3", 2, "is no target"),
+        ("900,10,20,20", 3, "outside the picture"),
+        *rarely(("car@2", 4, "no car in frame 2")),
+    ],
 )
 def test_what_cannot_be_meant_ends_the_run_in_one_line(
     street: Street, tmp_path: Path, target: str, code: int, said: str
@@ -107,6 +113,7 @@ def test_what_cannot_be_meant_ends_the_run_in_one_line(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.long
 def test_a_target_behind_the_end_of_a_stream_of_unknown_length_does_not_pass_in_silence(tmp_path: Path) -> None:
     given = ("remove-target", "-i", "lavfi:testsrc=s=320x240:d=0.4", "-o", str(tmp_path / "out.mkv"))
     ended = Run(tmp_path, *given, "--target", "person@100", *HASTY).end(60)

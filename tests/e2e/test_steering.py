@@ -89,6 +89,7 @@ def test_what_a_removed_worker_held_is_finished_first(tmp_path: Path) -> None:
     assert ended.report["changes"][0]["what"] == "workers (asked)"
 
 
+@pytest.mark.long
 def test_a_worker_too_many_that_cannot_be_set_up_leaves_the_run_as_it_was(tmp_path: Path) -> None:
     unfit = {"name": "dye", "uses": "tests.toys_live:Unfit", "with": {"sleep": 0.01, "refused_by": str(tmp_path / "x")}}
     run = begin(tmp_path, unfit, INVERT, count=300)
@@ -100,6 +101,7 @@ def test_a_worker_too_many_that_cannot_be_set_up_leaves_the_run_as_it_was(tmp_pa
     assert ended.frames["output"] == 300
 
 
+@pytest.mark.long
 def test_a_worker_that_is_still_being_set_up_can_be_taken_back(tmp_path: Path) -> None:
     slow = {**DYE, "with": {"slow_setup": 1.0, "sleep": 0.005}}
     run = begin(tmp_path, slow, INVERT, count=100_000)
@@ -178,6 +180,7 @@ def test_a_successor_begins_with_what_was_set(tmp_path: Path) -> None:
     assert sorted(levels) == levels
 
 
+@pytest.mark.long
 def test_a_worker_killed_while_it_is_told_of_a_change_holds_up_nobody(tmp_path: Path) -> None:
     run = begin(tmp_path, {**DYE, "workers": 2}, INVERT, count=100_000)
     run.workers("dye")[0].suspend()
@@ -201,12 +204,14 @@ def test_a_pause_brings_in_nothing_and_loses_nothing(tmp_path: Path) -> None:
     assert [line[0] for line in run.lines()] == list(range(300))
 
 
+@pytest.mark.long
 def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
     run = begin(tmp_path, count=100_000)
     ask("toy", Pause())
     stop_early(run)
 
 
+@pytest.mark.long
 def test_autoscaling_follows_the_backlog_up_and_down(tmp_path: Path) -> None:
     """A stage of 20 ms behind a source without end: it is the bottleneck until the sink is; then frames run out."""
     slow = {**DYE, "with": {"sleep": 0.05}, "autoscale": {"min": 1, "max": 3}}
@@ -218,6 +223,7 @@ def test_autoscaling_follows_the_backlog_up_and_down(tmp_path: Path) -> None:
     stop_early(run)
 
 
+@pytest.mark.long
 def test_whoever_asks_while_the_last_workers_end_is_answered(tmp_path: Path) -> None:
     run = begin(tmp_path, {**DYE, "uses": "tests.toys_live:Lingering"}, INVERT, count=100)
     wait_until(lambda: ask("toy", Status())["phase"] == "ended")

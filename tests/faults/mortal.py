@@ -127,6 +127,12 @@ class Negative(Mortal, Transform):
         self.meet("shutdown")
 
 
+class Patient(Negative):
+    """Is not taken for hung where the kernel looks for memory for a long time before it kills."""
+
+    deadline: ClassVar[float] = 30.0
+
+
 class Memory(Mortal, Transform):
     """Keeps the sum of all time stamps in its lasting memory and writes it into the mask."""
 

@@ -40,8 +40,8 @@ are worse than this one:
    its seed printed ([test_storm.py](../tests/faults/test_storm.py)); `make torture MINUTES=60` for as long as you like.
 6. **The matrix below**: one fault after the other, in whole runs of real processes.
 
-What is marked *(torture)* runs in `make torture` only. Tests that need what not every machine allows (a mount
-namespace, a control group, strace, another user) are skipped there, and say so.
+What is marked *(long)* runs in `make long` only, what is marked *(torture)* in `make torture`. Tests that need what not
+every machine allows (a mount namespace, a control group, strace, another user) are skipped there, and say so.
 
 ## What is not promised
 

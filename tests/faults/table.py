@@ -21,19 +21,21 @@ PROPER = {"python": "Python", "yaml": "YAML", "url": "URL", "c": "C"}  # as they
 
 @dataclass(frozen=True, order=True)
 class Covering:
-    """A test and the rows that it says it covers; `torture`: it runs in `make torture` only."""
+    """A test and the rows that it says it covers; `torture`, `long`: it runs in that target of make only."""
 
     path: Path
     name: str
     rows: tuple[str, ...]
     torture: bool
+    long: bool = False
 
     def link(self) -> str:
         """Its name as a sentence, leading to its file."""
         words = self.name.removeprefix("test_").split("_")
         sentence = " ".join(PROPER.get(word, word) for word in words)
         way = f"../{self.path.relative_to(ROOT)}"
-        return f"[{sentence[:1].upper()}{sentence[1:]}]({way}){' (torture)' if self.torture else ''}"
+        where = " (torture)" if self.torture else " (long)" if self.long else ""
+        return f"[{sentence[:1].upper()}{sentence[1:]}]({way}){where}"
 
 
 def covering(root: Path = TESTS) -> list[Covering]:
@@ -54,7 +56,8 @@ def _of_file(path: Path) -> Iterator[Covering]:
             borne.update(marks)
             rows = tuple(dict.fromkeys(row for mark in marks for row in _named(path, mark)))
             if rows:
-                yield Covering(path, node.name, rows, _has(general + node.decorator_list, "torture"))
+                marked = general + node.decorator_list
+                yield Covering(path, node.name, rows, _has(marked, "torture"), _is_long(node.decorator_list))
     if lost := [mark.lineno for mark in _calls([tree], "fault") if mark not in borne]:
         raise ValueError(f"{path}:{lost[0]}: a mark that no test bears")
 
@@ -71,6 +74,11 @@ def _calls(nodes: list[ast.expr] | list[ast.Module], mark: str) -> list[ast.Call
 
 def _has(nodes: list[ast.expr], mark: str) -> bool:
     return any(_is_mark(inner, mark) for node in nodes for inner in ast.walk(node))
+
+
+def _is_long(decorators: list[ast.expr]) -> bool:
+    """The whole test, not one of its cases."""
+    return any(_is_mark(node, "long") for node in decorators)
 
 
 def _is_mark(node: ast.AST, mark: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.checked import STAGES, chance, check_books, check_output, forgiving
 from tests.runs import Run
 
-EACH = 6  # kills of each stage, at other bytecodes each time; torture takes every one
+EACH = 3  # kills of each stage, at other bytecodes each time; torture takes every one
 AT_A_TIME = 100  # kills of one run
 SPARE = 20  # frames
 

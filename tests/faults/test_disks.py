@@ -14,6 +14,7 @@ from stages.output.part import count_packets
 from tests.clips import decode
 from tests.faults.disks import film, needs_mounts, on_disk
 from tests.runs import Ended, Run
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
@@ -38,7 +39,7 @@ def check_books(ended: Ended, part: Path) -> int:
 @needs_mounts
 def test_a_full_disk_ends_the_run_in_one_line_and_what_was_written_can_be_read(tmp_path: Path) -> None:
     output = tmp_path / "disk" / "o.mkv"
-    under = on_disk(tmp_path, "size=512k", "echo the old one > o.mkv")
+    under = on_disk(tmp_path, "size=192k", "echo the old one > o.mkv")
     ended = Run(tmp_path, film(tmp_path, output, count=5000), under=under).end()
     assert ended.code == 4
     assert ended.report["result"] == "failed"
@@ -47,10 +48,11 @@ def test_a_full_disk_ends_the_run_in_one_line_and_what_was_written_can_be_read(t
     assert (tmp_path / "left" / "o.mkv").read_text() == "the old one\n"
 
 
+@pytest.mark.long
 @pytest.mark.fault("B2")
 @needs_mounts
 def test_what_a_full_disk_left_is_set_aside_by_the_next_run_once_there_is_room(tmp_path: Path) -> None:
-    ended = Run(tmp_path, film(tmp_path, tmp_path / "disk" / "o.mkv", count=5000), under=on_disk(tmp_path, "size=512k"))
+    ended = Run(tmp_path, film(tmp_path, tmp_path / "disk" / "o.mkv", count=5000), under=on_disk(tmp_path, "size=192k"))
     assert ended.end().code == 4
     kept = count_packets(str(tmp_path / "left" / "o.mkv.part"), lambda: None)
     again = Run(tmp_path, film(tmp_path, tmp_path / "left" / "o.mkv", count=20)).end()
@@ -68,7 +70,7 @@ def test_a_limit_on_file_sizes_in_the_output_worker_alone_is_told_and_torn_nothi
     part = output.with_name("o.mkv.part")
     wait_until(lambda: part.exists() and part.stat().st_size > 10_000)
     (worker,) = run.workers("output")
-    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (part.stat().st_size + 100_000, resource.RLIM_INFINITY))
+    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (part.stat().st_size + 30_000, resource.RLIM_INFINITY))
     ended = run.end()
     assert ended.code == 4
     assert f"{part}: cannot be written (File too large)" in last_line(ended)
@@ -91,6 +93,7 @@ def test_a_disk_without_room_for_one_more_file_keeps_the_part_and_the_earlier_ou
     assert sorted(os.listdir(tmp_path / "left")) == ["o.mkv", "o.mkv.part"]
 
 
+@pytest.mark.long
 @pytest.mark.fault("B4")
 @needs_mounts
 def test_a_disk_that_cannot_hold_the_file_twice_keeps_the_part_and_nothing_torn(tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_a_disk_that_cannot_hold_the_file_twice_keeps_the_part_and_nothing_torn(
 
 @pytest.mark.fault("B4")
 @needs_mounts
-@pytest.mark.parametrize("options", ["nr_inodes=2", "size=4k"], ids=["no inode", "no space"])
+@pytest.mark.parametrize("options", ["size=4k", *rarely("nr_inodes=2")], ids=["no space", "no inode"])
 def test_a_report_that_no_longer_fits_leaves_the_earlier_one_whole_and_nothing_beside_it(
     tmp_path: Path, options: str
 ) -> None:
@@ -140,6 +143,7 @@ def test_a_folder_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> N
     assert not (tmp_path / "absent").exists()
 
 
+@pytest.mark.long
 @pytest.mark.fault("B10")
 def test_a_folder_that_goes_away_in_mid_run_is_told_with_its_name(tmp_path: Path) -> None:
     folder = tmp_path / "gone"

@@ -20,6 +20,7 @@ def test_a_sink_that_dies_after_its_last_word_keeps_nobody_waiting(tmp_path: Pat
     assert ended.frames["output"] == 60
 
 
+@pytest.mark.long
 @pytest.mark.fault("A1")
 def test_of_two_sinks_one_may_die_after_its_last_word(tmp_path: Path) -> None:
     config = toy(tmp_path)
@@ -30,6 +31,7 @@ def test_of_two_sinks_one_may_die_after_its_last_word(tmp_path: Path) -> None:
     assert len((tmp_path / "2.txt").read_text().splitlines()) == 60
 
 
+@pytest.mark.long
 @pytest.mark.fault("A10")
 def test_a_stage_that_dies_over_every_frame_ends_the_run(tmp_path: Path) -> None:
     ended = Run(tmp_path, toy(tmp_path), fault="invert:granted:*=kill").end()

@@ -24,6 +24,7 @@ from pipeline.runlog import RunLog
 from pipeline.supervisor import Phase, Supervisor
 from tests.ledgers import check_sums
 from tests.test_config import TOY, load
+from tests.thorough import examples
 
 SPEC = FrameSpec(width=16, height=12)
 
@@ -156,7 +157,7 @@ said = st.tuples(st.integers(0, 3), st.one_of(spoken, torn, st.binary(max_size=1
 
 
 @pytest.mark.fault("H2")
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(st.lists(said, max_size=25), st.booleans())
 def test_whatever_workers_say_the_sums_agree_and_the_supervisor_lives(
     tmp_path_factory: pytest.TempPathFactory, talk: list[tuple[int, bytes]], at_work: bool
@@ -178,7 +179,7 @@ def test_whatever_workers_say_the_sums_agree_and_the_supervisor_lives(
 
 
 @pytest.mark.fault("H2", "H5")
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(st.lists(st.tuples(st.integers(0, 3), commits), max_size=25))
 def test_a_commit_that_fits_no_lease_changes_nothing_and_is_counted(
     tmp_path_factory: pytest.TempPathFactory, talk: list[tuple[int, Commit]]
@@ -223,7 +224,7 @@ asked = st.one_of(
 
 
 @pytest.mark.fault("H2")
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(st.lists(st.one_of(asked, st.binary(max_size=60)), max_size=15))
 def test_whatever_is_asked_is_answered_and_what_is_refused_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, questions: list[bytes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 
 from tests.faults.health import assert_healthy_or_down
 from tests.runs import Run, toy
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 POINTS = ("setup:*", "granted:7", "before_commit:7", "committed:7")
+EVERY = list(itertools.product(("ingest", "total", "invert", "output"), POINTS))
+OFTEN = [*zip(("ingest", "total", "invert", "output"), POINTS, strict=True), ("output", "before_commit:7")]
 MIDDLE = (
     {"name": "total", "uses": "tests.toys:Sum"},
     {"name": "invert", "uses": "tests.toys:Invert", "workers": 2},
@@ -25,8 +29,7 @@ def check_whole(run: Run, count: int) -> None:
 
 
 @pytest.mark.fault("A1")
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("stage", ["ingest", "total", "invert", "output"])
+@pytest.mark.parametrize(("stage", "point"), [*OFTEN, *rarely(*sorted(set(EVERY) - set(OFTEN)))])
 def test_a_worker_killed_at_any_point_costs_no_frame(tmp_path: Path, stage: str, point: str) -> None:
     fault = f"{stage}:{point}=kill@{tmp_path}/once"
     if stage == "ingest":
@@ -53,6 +56,7 @@ def test_a_frame_that_always_kills_goes_out_blank_and_the_budget_is_untouched(tm
     assert ended.report["stages"]["invert"]["restarts"] in (3, 4)
 
 
+@pytest.mark.long
 @pytest.mark.fault("A10")
 def test_a_stage_that_always_dies_in_set_up_ends_the_run_in_words(tmp_path: Path) -> None:
     ended = Run(tmp_path, toy(tmp_path), fault="invert:setup:*=kill").end()

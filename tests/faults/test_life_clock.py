@@ -145,6 +145,7 @@ def test_time_stamps_go_on_past_the_sizes_of_integers(tmp_path: Path, power: int
     assert inside.lines() == expected(60, first)
 
 
+@pytest.mark.long
 @pytest.mark.fault("G8")
 def test_a_time_stamp_that_no_file_could_hold_ends_the_run_in_words(tmp_path: Path) -> None:
     inside = Inside(tmp_path, mortal(tmp_path, ingest={"first": 2**63 - 10}))

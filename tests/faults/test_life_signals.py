@@ -161,6 +161,7 @@ def test_a_terminal_that_is_closed_ends_a_run_like_any_other_signal(tmp_path: Pa
     assert "interrupted" in (tmp_path / "report.json").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.fault("A14")
 def test_a_hang_up_that_is_to_be_ignored_is_ignored(tmp_path: Path) -> None:
     run = Run(tmp_path, mortal(tmp_path, ingest={"sleep": 0.01, "count": 100}), under=["nohup"])

@@ -92,6 +92,7 @@ def soak(folder: Path, seconds: float, monkeypatch: pytest.MonkeyPatch, *, most_
     return watched
 
 
+@pytest.mark.long
 @pytest.mark.fault("G7")
 def test_nothing_grows_in_a_sample_of_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over so few frames that only a leak on every one of them, or on every kill, would show."""

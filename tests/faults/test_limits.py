@@ -54,6 +54,7 @@ def test_sixty_four_open_files_are_enough_for_a_run(tmp_path: Path) -> None:
     assert len(run.lines()) == 60
 
 
+@pytest.mark.long
 @pytest.mark.fault("B7")
 def test_a_soft_limit_that_is_too_low_is_raised_as_far_as_it_may_be(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path, {**INVERT, "workers": 12}), under=limited("-n", 64, 4096))
@@ -72,6 +73,7 @@ def test_a_run_with_more_workers_than_files_may_be_opened_ends_in_words(tmp_path
     assert ended.report["result"] == "failed"
 
 
+@pytest.mark.long
 @pytest.mark.fault("B7")
 def test_a_worker_that_cannot_be_restarted_for_want_of_files_is_when_there_are_some_again(tmp_path: Path) -> None:
     """Strangers take them, by connecting to the run's socket."""
@@ -117,6 +119,7 @@ def let_processes(run: Run, under: list[str], most: int) -> None:
     subprocess.run([*under, "prlimit", "--pid", pid, f"--nproc={most}:"], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.fault("B8")
 def test_a_worker_that_cannot_be_started_is_tried_again_until_there_is_room() -> None:
     with ordinary_user() as (folder, under):

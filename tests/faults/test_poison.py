@@ -22,6 +22,7 @@ def test_a_frame_that_always_kills_does_not_touch_the_restart_budget(tmp_path: P
     assert len(run.lines()) == 60
 
 
+@pytest.mark.long
 @pytest.mark.fault("A9")
 def test_a_frame_that_kills_the_sink_even_as_a_blank_is_given_up_and_the_run_says_so(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path), fault="output:granted:20=kill")

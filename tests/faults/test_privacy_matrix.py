@@ -130,6 +130,7 @@ def test_nothing_is_seen_under_a_few_of_them_by_chance(tmp_path: Path) -> None:
         check(tmp_path / str(number), injection, chance.choice(["slate", "hold_last", "drop"]))
 
 
+@pytest.mark.long
 @pytest.mark.fault("E10")
 @pytest.mark.real
 def test_a_late_answer_and_a_look_that_never_came_let_nothing_out(tmp_path: Path) -> None:

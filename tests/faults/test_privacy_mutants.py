@@ -23,6 +23,7 @@ from tests.faults.canary import HEIGHT, WIDTH, Seer, leaks_in, pictures_of, pipe
 from tests.faults.onlookers import PICTURES, sinks_that_hold_too_much
 from tests.frames import blank_frame
 from tests.runs import Run, toy
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 SPEC = FrameSpec(width=WIDTH, height=HEIGHT, rate=25)
@@ -183,7 +184,7 @@ class CarelessAndDone(Careless):
 
 @pytest.mark.fault("E12")
 @pytest.mark.real
-@pytest.mark.parametrize("kind", [Careless, CarelessAndDone])
+@pytest.mark.parametrize("kind", [Careless, *rarely(CarelessAndDone)])
 def test_a_failed_frame_is_seen_where_its_worker_takes_it_for_done(tmp_path: Path, kind: type[Cover]) -> None:
     (tmp_path / "out").mkdir()
     config = pipeline(tmp_path, to_file(tmp_path), ingest={"count": 6})

@@ -20,7 +20,7 @@ from tests.faults.onlookers import Onlookers, sinks_that_hold_too_much
 from tests.runs import Run
 from tests.waiting import wait_until
 
-FEW, MANY = 2, 20
+FEW, MANY = 1, 20
 SINKS = ("file", "record", "images", "page", "mjpeg", "tcp")
 STAGES = ("ingest", "detection", "tracking", "cover", *SINKS)
 DEEDS = ("kill", "freeze", "slow", "crash")

@@ -56,6 +56,7 @@ def test_a_worker_that_the_kernel_kills_for_want_of_memory_is_started_again(tmp_
                 jailed.append(member.process.pid)
 
     config = mortal(tmp_path, ingest={"sleep": 0.02}, negative={"dies": {"mid_write": 20}, "deed": "hog"})
+    config["stages"][2]["uses"] = "tests.faults.mortal:Patient"
     inside = Inside(tmp_path, config, jail)
     assert inside.result.code == 0, inside.result.report["faults"]
     assert inside.lines() == expected(60)
@@ -83,6 +84,7 @@ def test_memory_that_is_refused_is_an_error_of_one_frame_and_kills_nobody(tmp_pa
         assert "MemoryError" in inside.result.report["faults"][0]
 
 
+@pytest.mark.long
 @pytest.mark.fault("A7", "A9")
 def test_two_frames_that_always_kill_go_out_blank_and_all_others_are_right(tmp_path: Path) -> None:
     """What the kernel does for want of memory, over a frame that always needs too much: the rule for poison holds."""

@@ -13,6 +13,7 @@ from tests.faults.health import assert_healthy_or_down, within
 from tests.faults.inside import Inside
 from tests.faults.mortal import STAGES, expected, mortal
 from tests.runs import Run
+from tests.thorough import rarely
 
 COUNT = 60
 # Where in its own code each stage dies, once: point, and over which frame.
@@ -52,7 +53,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.mark.fault("A1")
-@pytest.mark.parametrize("point", IN_STAGES)
+@pytest.mark.parametrize("point", ["mid_write", *rarely("during_model_load", "during_shutdown")])
 def test_a_kill_in_the_code_of_each_stage_leaves_the_result_as_it_is(tmp_path: Path, point: str, clean: bytes) -> None:
     word = WORDS.get(point, point)
     options = {stage: {"dies": {word: at}} for stage, at in IN_STAGES[point].items()}
@@ -65,7 +66,7 @@ def test_a_kill_in_the_code_of_each_stage_leaves_the_result_as_it_is(tmp_path: P
 
 
 @pytest.mark.fault("A1")
-@pytest.mark.parametrize("when", BEFORE_HELLO)
+@pytest.mark.parametrize("when", ["with its orders", *rarely("before its orders")])
 def test_workers_killed_before_they_say_hello_are_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, clean: bytes
 ) -> None:

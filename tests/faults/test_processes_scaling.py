@@ -53,6 +53,7 @@ def end(run: Run) -> None:
     assert_healthy_or_down(run, ended)
 
 
+@pytest.mark.long
 @pytest.mark.fault("A18")
 def test_a_stage_is_scaled_to_four_and_back_while_frames_flow(run: Run) -> None:
     """The new workers do their part; who leaves finishes first and is no death."""

@@ -66,6 +66,7 @@ def is_frozen(member: Member) -> bool:
         return False
 
 
+@pytest.mark.long
 @pytest.mark.fault("A4")
 def test_a_worker_that_freezes_after_its_commit_gives_back_what_was_granted_ahead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -110,6 +111,7 @@ def test_a_worker_that_freezes_before_it_says_hello_is_killed_and_another_one_st
     assert silenced(inside) == ["output"]
 
 
+@pytest.mark.long
 @pytest.mark.fault("A4")
 def test_another_run_does_not_notice_that_a_worker_is_frozen(tmp_path: Path) -> None:
     for name in ("one", "other"):
@@ -190,6 +192,7 @@ def test_a_program_of_a_stage_ends_with_its_worker(tmp_path: Path, fate: str) ->
     assert_healthy_or_down(run, ended)
 
 
+@pytest.mark.long
 @pytest.mark.fault("A8")
 def test_a_program_of_a_stage_that_is_killed_is_the_stages_own_affair(tmp_path: Path) -> None:
     run = Run(tmp_path, mortal(tmp_path, negative={"dies": {"mid_write": 8}, "deed": "child"}))

@@ -24,6 +24,7 @@ from tests.faults.mortal import Mortal, expected, mortal
 from tests.faults.sampling import sample
 from tests.runs import ROOT, Run
 from tests.test_process import is_over
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 LARGE = {"width": 1920, "height": 1080, "count": 1_000_000}
@@ -42,7 +43,7 @@ def started(folder: Path, **ingest: int) -> Run:
 
 
 @pytest.mark.fault("A11", "A12")
-@pytest.mark.parametrize("whom", sample("supervisor", "everybody", rarely=("group",)))
+@pytest.mark.parametrize("whom", [*sample("supervisor", rarely=("group",)), *rarely("everybody")])
 def test_nothing_is_left_of_a_killed_run_after_two_seconds_and_the_next_one_starts_at_once(
     tmp_path: Path, whom: str
 ) -> None:
@@ -76,7 +77,7 @@ def test_nothing_is_left_of_a_killed_run_after_two_seconds_and_the_next_one_star
 
 
 @pytest.mark.fault("A13", "G2")
-@pytest.mark.parametrize("whom", ["supervisor", "everybody"])
+@pytest.mark.parametrize("whom", ["supervisor", *rarely("everybody")])
 def test_time_that_stood_still_for_three_deadlines_is_no_healthy_workers_fault(tmp_path: Path, whom: str) -> None:
     """For the supervisor alone: what piled up in its inbox counts before deadlines are judged.
 

@@ -55,6 +55,7 @@ def test_memory_stays_flat_and_no_more_frames_are_under_way_than_there_are_slots
     assert run.end().code == 143
 
 
+@pytest.mark.long
 def test_a_file_waits_and_loses_nothing(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path), "--set", f"output.sleep={SLOW_S}")
     ended = run.end()

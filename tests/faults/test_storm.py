@@ -26,7 +26,7 @@ from tests.toys import picture
 from tests.waiting import wait_until
 
 ENDLESS = 10_000_000
-SECONDS = 24.0
+SECONDS = 12.0
 MINUTES = float(os.environ.get("MINUTES") or 10)
 SEEN_S, BACK_S = 0.5, 5.0  # five times what is wanted on a quiet machine: this one is anything but quiet
 SIZE = (160, 120)

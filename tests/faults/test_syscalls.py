@@ -18,7 +18,7 @@ from tests.faults.checked import STAGES, chance, check_books, check_output, forg
 from tests.runs import Run
 from tests.waiting import wait_until
 
-EACH = 3  # kills of each stage; a dozen in all
+EACH = 2  # kills of each stage; eight in all
 ENDLESS = 10_000_000
 FEW_FRAMES = 1000  # bytes of the output; some fifty lines
 OFTEN = 15  # calls within the time in which these are done: what is rarer may not come again
@@ -136,6 +136,7 @@ def newborn(run: Run) -> psutil.Process:
     return found[0]
 
 
+@pytest.mark.long
 @pytest.mark.fault("A3")
 def test_a_worker_killed_while_python_still_imports_costs_no_frame(tmp_path: Path) -> None:
     rng = chance()

@@ -34,6 +34,14 @@ def test_a_mark_is_found_with_its_rows_and_whether_it_is_torture(tmp_path: Path)
     assert (found.name, found.rows, found.torture) == ("test_a_thing", ("B2", "B3"), True)
 
 
+def test_a_test_that_is_long_says_so_and_one_of_which_a_case_is_does_not(tmp_path: Path) -> None:
+    long = MARKED.replace("torture", "long")
+    case = MARKED.replace("torture", "parametrize('x', [pytest.param(1, marks=pytest.mark.long)])")
+    for name, source in (("test_a.py", long), ("test_b.py", case)):
+        (tmp_path / name).write_text(source)
+    assert [found.long for found in covering(tmp_path)] == [True, False]
+
+
 def test_a_mark_of_a_whole_file_is_every_tests(tmp_path: Path) -> None:
     (tmp_path / "test_x.py").write_text(
         MARKED.replace("@pytest.mark.fault('B2', 'B3')", "pytestmark = pytest.mark.fault('A1')")

@@ -98,6 +98,7 @@ def test_its_frames_go_out_blank_its_slots_stay_shut_and_another_goes_on(tmp_pat
     assert sum(line[2] for line in lines) == report["frames"]["blanked"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("undead", ["output"], indirect=True)
 def test_a_sink_that_does_not_die_ends_the_run_in_words(tmp_path: Path, undead: Undead) -> None:
     result = go(tmp_path, undead)

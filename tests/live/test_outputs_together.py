@@ -16,6 +16,7 @@ from tests.live.pushing import free_port, rtsp, seen
 from tests.live.recordings import parts, pictures, segments
 from tests.live.test_mjpeg import Watcher, decoded
 from tests.runs import Run
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 FRAMES = 150
@@ -41,6 +42,7 @@ def numbers(path: Path) -> list[int]:
     return [number_of(image) for image in pictures(path)]
 
 
+@pytest.mark.long
 def test_a_file_a_page_a_recording_and_a_stream_come_out_of_one_run(tmp_path: Path) -> None:
     web, port, folder, stream = free_port(), free_port(), tmp_path / "cam", tmp_path / "stream.ts"
     file = tmp_path / "clean.mkv"
@@ -80,7 +82,7 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-@pytest.mark.parametrize("sink", ["output-2", "output-3"])
+@pytest.mark.parametrize("sink", ["output-2", *rarely("output-3")])
 def test_a_killed_output_comes_back_and_the_others_lose_nothing(tmp_path: Path, sink: str) -> None:
     web, port, stream, file = free_port(), free_port(), tmp_path / "stream.ts", tmp_path / "clean.mkv"
     addresses = outputs(str(file), f"http://127.0.0.1:{web}/", f"rtsp://127.0.0.1:{port}/live")
@@ -114,6 +116,7 @@ def left_of(run: Run) -> list[str]:
     return lines
 
 
+@pytest.mark.long
 def test_an_output_without_a_server_costs_the_run_nothing(tmp_path: Path) -> None:
     file = tmp_path / "clean.mkv"
     begun = time.monotonic()

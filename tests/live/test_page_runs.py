@@ -95,6 +95,7 @@ def test_one_that_may_show_the_result_alone_never_holds_the_raw_picture(begin: C
         ended(run)
 
 
+@pytest.mark.long
 def test_who_takes_nothing_costs_a_run_no_frame_and_no_time(begin: Callable[..., Run], peer: Web) -> None:
     """Pictures that fill whatever the kernel keeps, and 64 of them asked for."""
     size = {"width": 1280, "height": 720}

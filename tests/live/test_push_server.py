@@ -61,6 +61,7 @@ def test_a_password_from_the_environment_opens_a_server_and_a_wrong_one_is_said(
         assert "s3" not in finished(sink)["output"]
 
 
+@pytest.mark.long
 def test_a_server_that_is_killed_again_and_again_leaves_no_process_behind(tmp_path: Path) -> None:
     port, number = free_port(), 0
     sink = opened(f"rtsp://127.0.0.1:{port}/live")

@@ -12,12 +12,15 @@ import pytest
 from tests.faults.disks import needs_mounts, on_disk
 from tests.live.recordings import PERIOD, config, parts, recorded, segments
 from tests.runs import Run
+from tests.thorough import rarely
 from tests.waiting import wait_until
 
 # The 15th frame is the last of a file, the 16th the first of the next one.
+OTHERS = [("granted", 14), ("granted", 15), *(("before_commit", at) for at in (0, 15))]
+OTHERS += [("committed", at) for at in (0, 14)]
 DEATHS = [
-    *(f"{point}:{frame}" for point in ("granted", "before_commit", "committed") for frame in (0, 14, 15)),
-    "setup:*",
+    *("granted:0", "before_commit:14", "committed:15", "setup:*"),
+    *rarely(*(f"{point}:{frame}" for point, frame in OTHERS)),
 ]
 
 
@@ -41,6 +44,7 @@ def test_a_killed_worker_costs_no_frame_and_doubles_none(tmp_path: Path, death: 
     assert not parts(folder)
 
 
+@pytest.mark.long
 def test_a_worker_killed_again_and_again_costs_no_frame(tmp_path: Path) -> None:
     folder = tmp_path / "cam"
     run = Run(tmp_path, config(folder, 150, sleep=0.01))
@@ -77,6 +81,7 @@ def test_after_a_killed_run_all_files_are_whole_and_the_next_run_completes_the_l
     assert len(kept) >= 15 * len(whole)
 
 
+@pytest.mark.long
 def test_frames_of_the_cut_file_up_to_the_last_one_are_there(tmp_path: Path) -> None:
     """The run dies right after frame 21 was committed: 22 frames are in the folder, 7 of them in the part."""
     folder = tmp_path / "cam"
@@ -118,6 +123,7 @@ def test_a_disk_without_room_from_the_beginning_is_said_and_the_frames_are_count
     assert not segments(tmp_path / "left")
 
 
+@pytest.mark.long
 def test_a_file_and_a_recording_are_written_beside_each_other(tmp_path: Path) -> None:
     folder = tmp_path / "cam"
     ended = Run(tmp_path, config(folder, 40), "-o", f"recording:{folder}", "-o", str(tmp_path / "clean.mkv")).end()

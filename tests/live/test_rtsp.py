@@ -13,6 +13,7 @@ from stages.ingest.stream import Stream
 from tests.live.barcodes import number_of
 from tests.live.servers import Proxy, Rtsp, proxy, rtsp
 from tests.live.watching import Watched, watching
+from tests.thorough import rarely
 
 
 def stream(address: str, **fields) -> Stream:
@@ -76,7 +77,7 @@ def test_auto_takes_udp_where_tcp_is_refused() -> None:
 
 @pytest.mark.fault("D1")
 @pytest.mark.alone
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("transport", ["tcp", *rarely("udp")])
 def test_a_server_that_was_killed_is_taken_up_again_soon_after_it_is_back(server: Rtsp, transport: str) -> None:
     with watching(stream(server.address, transport=transport)) as watched:
         last = numbers(watched, 20)[-1]
@@ -131,6 +132,7 @@ def test_a_password_with_all_signs_comes_from_the_environment(monkeypatch: pytes
             assert len(numbers(watched, 3)) == 3
 
 
+@pytest.mark.long
 def test_a_server_that_wants_a_password_all_of_a_sudden_is_tried_on(server: Rtsp) -> None:
     with watching(stream(server.address)) as watched:
         last = numbers(watched, 5)[-1]
@@ -144,6 +146,7 @@ def test_a_server_that_wants_a_password_all_of_a_sudden_is_tried_on(server: Rtsp
         assert any("(401)" in note for note in watched.context.notes)
 
 
+@pytest.mark.long
 @pytest.mark.fault("D1")
 def test_one_that_hangs_after_describe_is_left_and_tried_again(server: Rtsp, between: Proxy) -> None:
     between.hide_after = b"application/sdp"
@@ -158,7 +161,7 @@ def test_one_that_hangs_after_describe_is_left_and_tried_again(server: Rtsp, bet
 
 
 @pytest.mark.fault("D1")
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("transport", ["tcp", *rarely("udp")])
 def test_pictures_that_stop_without_a_word_are_a_loss(transport: str) -> None:
     with (
         rtsp("--mute-at", str(time.time() + 3)) as server,

@@ -50,6 +50,7 @@ def say(rules: Any) -> None:
     ask("ruled", Change(stage="tracking", field="rules", value=rules))
 
 
+@pytest.mark.long
 def test_rules_change_while_it_runs_and_a_hidden_zone_is_covered_live_and_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

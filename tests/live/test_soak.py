@@ -90,6 +90,7 @@ def assert_went_well(folder: Path, ended: Ended, frames: int, drops: int) -> Non
     assert processes_of(folder) == []
 
 
+@pytest.mark.long
 def test_nothing_grows_in_some_minutes_of_a_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over so few frames that only a leak on every one of them, or at every loss of the source, would show."""
     levels, ended = soak(tmp_path, 8000, 2.0, monkeypatch)

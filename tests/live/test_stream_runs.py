@@ -101,6 +101,7 @@ def test_a_run_goes_on_by_itself_within_3_s_of_the_server(
     assert ended.report["ledger_balanced"]
 
 
+@pytest.mark.long
 def test_who_waits_for_a_source_that_is_away_is_not_taken_for_hung(server: Rtsp, start: Callable[..., Run]) -> None:
     run = start(server.address)
     await_more(run, 5)
@@ -126,6 +127,7 @@ def test_a_killed_reader_is_replaced_and_the_stamps_go_on(server: Rtsp, start: C
     assert ended.report["ledger_balanced"]
 
 
+@pytest.mark.long
 def test_a_reader_that_is_killed_while_its_source_is_away_does_not_cost_the_run(
     server: Rtsp, start: Callable[..., Run], tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def test_all_networks_of_the_machine_are_listened_at_where_that_is_wished(start)
     assert run.end().frames["output"] == 5
 
 
+@pytest.mark.long
 def test_a_4k_frame_is_a_frame(start) -> None:
     """S0-31: what comes is limited by the network, not by the program."""
     run = start("width=3840&height=2160", give_up=1)
@@ -153,6 +154,7 @@ def test_nut_needs_no_size(start) -> None:
     assert run.end().frames["output"] == 30
 
 
+@pytest.mark.long
 def test_it_comes_to_its_end_while_it_waits(start) -> None:
     run = start(f"width={WIDTH}&height={HEIGHT}", give_up=60)
     with socket.create_connection(("127.0.0.1", port_of(run))) as sender:

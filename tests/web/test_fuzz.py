@@ -24,6 +24,7 @@ from pipeline.web.owners import COOKIE
 from pipeline.web.rules import OPEN
 from pipeline.web.server import create_app
 from pipeline.web.settings import ServeSettings
+from tests.thorough import examples
 from tests.waiting import wait_until
 from tests.web.guarded import Guarded, guarded
 from tests.web.served import toy
@@ -196,6 +197,7 @@ def aimed(folder: Path, operations: dict[tuple[str, str], APIOperation], count: 
         assert client.delete(f"/api/sessions/{session['id']}").status_code == 204
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_nothing_that_is_said_to_a_session_that_runs_makes_the_server_fail(
     tmp_path: Path, operations: dict[tuple[str, str], APIOperation]
@@ -266,7 +268,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.real
-@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @seed(SEED)
 @given(data=st.binary(max_size=400))
 def test_bytes_that_are_no_request_get_an_answer_or_none_and_the_server_lives(roomy: Guarded, data: bytes) -> None:

@@ -232,6 +232,7 @@ def test_frozen_settings_wait_for_one_apply_and_the_session_goes_on_with_them(vi
     expect(field.locator("input")).to_have_value("0.2")
 
 
+@pytest.mark.long
 def test_two_sessions_run_at_once_each_in_its_tab_and_stop_frees_everything(served: Served, running: Visit) -> None:
     """S3-09, S3-12, S3-22, S3-08 (stop)."""
     page = running.page
@@ -350,6 +351,7 @@ def test_a_page_that_goes_away_hangs_up(served: Served, running: Visit) -> None:
     running.await_pictures()
 
 
+@pytest.mark.long
 def test_this_browsers_camera_is_sent_and_comes_back(visit: Visit) -> None:
     """S3-21."""
     visit.page.get_by_role("radio", name="This browser").click()
@@ -363,6 +365,7 @@ def test_this_browsers_camera_is_sent_and_comes_back(visit: Visit) -> None:
     assert visit.print_of("input") != before
 
 
+@pytest.mark.long
 def test_each_file_becomes_a_session_whose_result_is_shown_and_downloaded(visit: Visit, tmp_path: Path) -> None:
     """S3-02, S3-10, S3-11."""
     clip = make_clip(tmp_path / "ä zweite.mp4", frames=20)

@@ -110,6 +110,7 @@ def test_s3_04_what_is_to_be_hidden_is_chosen(program: Program) -> None:
     assert (classes["live"], classes["value"]) == (True, ["person"])
 
 
+@pytest.mark.long
 def test_s3_08_and_16_height_rate_and_how_often_is_looked_are_set(program: Program) -> None:
     session = program.begin("plain", height=180, fps=5)
     with program.page(session["id"], views=["result"]) as page:
@@ -139,6 +140,7 @@ def test_s3_09_and_12_several_users_have_sessions_of_their_own_in_processes_of_t
         other.delete(f"/api/sessions/{theirs['id']}")
 
 
+@pytest.mark.long
 def test_s3_02_and_10_several_files_at_once_give_a_result_each_with_all_their_frames(
     program: Program, tmp_path: Path
 ) -> None:
@@ -170,6 +172,7 @@ def test_s3_11_a_picture_gives_a_picture(program: Program, tmp_path: Path) -> No
         assert next(box.decode(video=0)).to_ndarray(format="bgr24").shape == (48, 64, 3)
 
 
+@pytest.mark.long
 def test_s3_13_14_and_25_a_recording_is_a_ring_of_files_that_can_be_had(program: Program) -> None:
     session = program.begin("plain", pinned=True)
     at = f"/api/sessions/{session['id']}"

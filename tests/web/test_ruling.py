@@ -123,6 +123,7 @@ def test_rules_have_one_way_in_and_only_their_owner_has_it(served: Served, progr
     assert (said.status_code, "PUT rules" in said.json()["error"]) == (422, True)
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_a_further_run_knows_no_number_of_the_former_one_nor_one_of_a_pipeline_without_rules_any(
     served: Served,

@@ -99,6 +99,7 @@ def test_what_is_looked_at_gets_no_secret_of_the_environment(monkeypatch: pytest
     assert "hidden" not in told
 
 
+@pytest.mark.long
 def test_only_a_few_look_at_a_time(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", 5)
     probing = Probing()

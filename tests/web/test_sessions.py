@@ -225,6 +225,7 @@ def test_a_privacy_pipeline_shows_its_result_and_nothing_else(program: Program) 
     assert snapshot.status_code == 404
 
 
+@pytest.mark.long
 def test_a_slow_pipeline_is_paused_and_goes_on(program: Program) -> None:
     session = program.begin("slow")
     with program.page(session["id"], views=["result"], width=64) as page:
@@ -239,6 +240,7 @@ def test_a_slow_pipeline_is_paused_and_goes_on(program: Program) -> None:
         page.picture()
 
 
+@pytest.mark.long
 def test_the_server_answers_while_sessions_begin_and_work(program: Program) -> None:
     session = program.begin("toy")
     longest = 0.0

@@ -79,6 +79,7 @@ def test_who_is_removed_while_he_is_begun_anew_leaves_nothing(served: Served, pr
     wait_until(lambda: not psutil.Process(served.process.pid).children(), 30)
 
 
+@pytest.mark.long
 def test_sessions_that_come_and_go_leave_no_files_open(served: Served, program: Program) -> None:
     server = psutil.Process(served.process.pid)
     counts = []

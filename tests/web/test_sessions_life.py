@@ -39,6 +39,7 @@ def test_a_session_outlives_its_page_for_a_moment(program: Program) -> None:
     assert said["error"] == "ended: no page has watched it for 4 s; pin what is to go on alone"
 
 
+@pytest.mark.long
 def test_a_pinned_session_goes_on_alone_until_it_is_no_longer_pinned(program: Program) -> None:
     pinned = program.begin("plain", pinned=True)
     program.await_state(pinned["id"], "running")
@@ -49,15 +50,18 @@ def test_a_pinned_session_goes_on_alone_until_it_is_no_longer_pinned(program: Pr
     assert "no page has watched it" in program.await_state(pinned["id"], "ended")["error"]
 
 
+@pytest.mark.long
 def test_an_open_page_keeps_its_session_even_if_it_wants_no_picture(program: Program) -> None:
     session = program.begin("plain")
     with program.page(session["id"]) as page:
+        program.await_state(session["id"], "running")
         began = page.word("stats")["t"]
         while page.word("stats")["t"] < began + 2 * SHORT_S:
             pass
         assert program.session(session["id"])["state"] == "running"
 
 
+@pytest.mark.long
 def test_a_session_ends_when_its_time_is_over_whoever_watches(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("brief")
     args = ("--pipeline", toy(folder, PLAIN, name="plain"), "--session-hours", "0.002")

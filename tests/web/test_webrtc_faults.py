@@ -183,6 +183,7 @@ async def call(served: World) -> None:
         await served.http.delete(response.headers["location"])
 
 
+@pytest.mark.long
 def test_fifty_connections_leave_nothing_behind(tmp_path: Path) -> None:
     process = psutil.Process()
 

@@ -126,6 +126,7 @@ def test_a_session_that_ends_ends_its_connections(folder: Path) -> None:
         asyncio.run(scene(program, ident))
 
 
+@pytest.mark.long
 def test_a_server_that_ends_says_goodbye_to_its_clients(folder: Path) -> None:
     async def scene(served: Served, program: Program, ident: str) -> None:
         async with seen(program, ident) as caller:
