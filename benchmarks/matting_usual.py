@@ -46,7 +46,8 @@ def by_mask(height: int, width: int) -> Callable[[Image], Matted]:
 
 def by_network(path: Path, ratio: float) -> Callable[[Image], Matted]:
     """A recurrent network, its states handed on."""
-    model = torch.jit.load(str(path)).eval()
+    load: Any = torch.jit.load
+    model = load(str(path)).eval()
     states: list[Any] = [None] * 4
 
     @torch.inference_mode()

@@ -7,6 +7,7 @@ those of the published network, so it takes as long.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +27,8 @@ class Encoder(nn.Module):
         layers = features()
         self.first, self.second = nn.Sequential(*layers[:2]), nn.Sequential(*layers[2:4])
         self.third, self.fourth = nn.Sequential(*layers[4:7]), nn.Sequential(*layers[7:])
-        self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1))
-        self.register_buffer("spread", torch.tensor(SPREAD).reshape(1, 3, 1, 1))
+        self.mean = nn.Parameter(torch.tensor(MEAN).reshape(1, 3, 1, 1))
+        self.spread = nn.Parameter(torch.tensor(SPREAD).reshape(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> States:
         first = self.first((image - self.mean) / self.spread)
@@ -53,14 +54,14 @@ class Recurrent(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.half = channels // 2
+        self.width = channels // 2
         self.gates = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.Sigmoid())
-        self.fresh = nn.Sequential(nn.Conv2d(channels, self.half, 3, padding=1), nn.Tanh())
+        self.fresh = nn.Sequential(nn.Conv2d(channels, self.width, 3, padding=1), nn.Tanh())
 
     def forward(self, both: Tensor, former: Tensor | None) -> tuple[Tensor, Tensor]:
-        passed, seen = both.split([both.shape[1] - self.half, self.half], 1)
+        passed, seen = torch.split(both, [both.shape[1] - self.width, self.width], 1)
         state = torch.zeros_like(seen) if former is None else former
-        forget, update = self.gates(torch.cat([seen, state], 1)).split(self.half, 1)
+        forget, update = torch.split(self.gates(torch.cat([seen, state], 1)), self.width, 1)
         fresh = self.fresh(torch.cat([seen, forget * state], 1))
         state = (1 - update) * state + update * fresh
         return torch.cat([passed, state], 1), state
@@ -146,12 +147,13 @@ class RandomRvm(nn.Module):
         answer = self.answer(hidden)
         if downsample_ratio != 1.0:
             answer = self.refiner(src, small, answer, hidden)
-        front, share = answer.split([3, 1], 1)
+        front, share = torch.split(answer, [3, 1], 1)
         return (front + src).clamp(0.0, 1.0), share.clamp(0.0, 1.0), r1, r2, r3, r4
 
 
 def write(path: Path) -> Path:
     """As a TorchScript file, like the published ones."""
     torch.manual_seed(0)
-    torch.jit.script(RandomRvm().eval()).save(str(path))
+    scripted: Any = torch.jit.script(RandomRvm().eval())
+    scripted.save(str(path))
     return path

@@ -30,7 +30,7 @@ class Band:
         self._at = np.nonzero(doubtful)
         count = len(self._at[0])
         self._rows = max(1, -(-count // ROW))
-        self._maps = [self._laid(places) for places in self._at[::-1]]
+        self._across, self._down = (self._laid(places) for places in self._at[::-1])
 
     def fill(self, image: Image, edge: Edge, steadied: Plane, tones: Plane, alpha: Image, colours: Image) -> None:
         """Write `alpha` and `colours` where the mask reaches; `steadied`: the alpha at the reduced size that is wanted,
@@ -53,7 +53,7 @@ class Band:
 
     def _sampled(self, part: Plane) -> Plane:
         """[h, w, C] of the reduced size at the pixels of the band: [N, C]."""
-        found = cv2.remap(part, *self._maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        found = cv2.remap(part, self._across, self._down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return found.reshape(-1, part.shape[2])[: len(self._at[0])]  # type: ignore[no-any-return]
 
     def _laid(self, places: NDArray[np.intp]) -> Plane:

@@ -19,7 +19,8 @@ class Linear(NamedTuple):
 
     def of(self, colours: Plane) -> Plane:
         """Float32 [h, w] for colours float32 [h, w, 3]."""
-        return np.einsum("hwc,hwc->hw", self.slopes, colours) + self.offset
+        found: Plane = np.einsum("hwc,hwc->hw", self.slopes, colours) + self.offset
+        return found
 
 
 def fit(guide: Plane, target: Plane, radius: int, epsilon: float) -> Linear:
@@ -34,9 +35,9 @@ def fit(guide: Plane, target: Plane, radius: int, epsilon: float) -> Linear:
     def mean(values: Plane) -> Plane:
         return cv2.boxFilter(values, -1, size)  # type: ignore[no-any-return]
 
-    channels = [np.ascontiguousarray(guide[..., at]) for at in range(3)]
+    channels: list[Plane] = [np.ascontiguousarray(guide[..., at]) for at in range(3)]
     means, middle = [mean(channel) for channel in channels], mean(target)
-    shared = [mean(channel * target) - one * middle for channel, one in zip(channels, means, strict=True)]
+    shared: list[Plane] = [mean(channel * target) - one * middle for channel, one in zip(channels, means, strict=True)]
     spread = {
         (row, column): mean(channels[row] * channels[column]) - means[row] * means[column]
         for row in range(3)

@@ -63,7 +63,8 @@ def _palette(codes: Labels) -> tuple[Plane, Labels]:
 
 
 def _nearest(colours: Plane, centres: Plane) -> Labels:
-    return ((centres * centres).sum(1) - 2 * colours @ centres.T).argmin(1)
+    apart = (centres * centres).sum(1) - 2 * colours @ centres.T
+    return np.asarray(apart.argmin(1), np.intp)
 
 
 def _likeness(centres: Plane) -> Plane:
@@ -79,7 +80,7 @@ def _counted(labels: Labels, kind: NDArray[np.bool_], alike: Plane) -> Plane:
     counts = np.bincount(at, minlength=tall * wide * len(alike)).astype(np.float32).reshape(tall, wide, -1)
     for axis in (0, 1):
         counts = _near(counts, axis)
-    return counts @ alike  # type: ignore[no-any-return]
+    return counts @ alike
 
 
 def _near(counts: Plane, axis: int) -> Plane:

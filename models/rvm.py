@@ -54,7 +54,7 @@ class Rvm:
         self, image: Image, mask: Image | None, before: Memory, after: Memory, alpha: Image, colours: Image
     ) -> None:
         """See `models.base.Matter`; `mask` is not looked at."""
-        ratio = rvm_state.ratio_for(*image.shape[:2], self._ratio)
+        ratio = rvm_state.ratio_for(image.shape[0], image.shape[1], self._ratio)
         front, share, states = self._run(image, rvm_state.recall(before), ratio)
         alpha[:], colours[:] = _bytes(share)[..., 0], _bytes(front.flip(1))
         rvm_state.keep(tuple(state.float().cpu().numpy() for state in states), after)
@@ -105,7 +105,8 @@ def _load(path: Path, place: torch.device, form: torch.dtype) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
-            model = torch.jit.load(str(path), map_location=place)
+            load: Any = torch.jit.load
+            model = load(str(path), map_location=place)
         return model.eval().to(form)
     except (RuntimeError, OSError, ValueError) as error:
         raise ModelError(f"{path} is no TorchScript file that loads: {_first_line(error)}; {NEXT}") from error

@@ -18,7 +18,7 @@ class Steady:
     def __init__(self, share: float) -> None:
         """`share`: 0 to below 1, of the last matte where the picture has not changed."""
         self._share = np.float32(share)
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
 
     def mixed(self, alpha: Plane, grey: Image, last: Image, before: Image) -> Plane:
         """`alpha` float32 [h, w] of 0..1 with the `last`, uint8 [h, w]; `grey` uint8 [h, w]: this picture and the one

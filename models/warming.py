@@ -28,7 +28,7 @@ def rehearse(matter: Matter, layout: MemoryLayout, height: int, width: int) -> f
     turns = [{name: np.zeros(shape, kind) for name, (shape, kind) in layout.items()} for _ in range(2)]
 
     def run(image: Image) -> None:
-        matter.matte(image, mask, *turns, alpha, colours)
+        matter.matte(image, mask, turns[0], turns[1], alpha, colours)
         turns.reverse()
 
     run(np.full((height, width, 3), 127, np.uint8))  # TorchScript compiles what it has seen in the first two frames

@@ -24,7 +24,8 @@ class Film:
         """`fitted` makes a picture the size that is wanted; `tick`: seconds of a frame's pts. Raises SetupError."""
         self._path, self._fitted, self._tick = path, fitted, tick
         self._length = _length(path)
-        self._begin()
+        self._pictures, self._now, self._next = _begun(path)
+        self._fit: Image | None = None
 
     def behind(self, frame: Frame) -> Image:
         """uint8 [H, W, 3] BGR; valid until the next call. Raises SetupError where the file can no longer be read."""
@@ -35,7 +36,8 @@ class Film:
         wanted = max(0.0, seconds) % self._length
         if wanted < self._now[0]:
             self.close()
-            self._begin()
+            self._pictures, self._now, self._next = _begun(self._path)
+            self._fit = None
         while self._next is not None and self._next[0] <= wanted:
             self._now, self._next = self._next, next(self._pictures, None)
             self._fit = None
@@ -47,14 +49,14 @@ class Film:
         """Let go of the file."""
         self._pictures.close()
 
-    def _begin(self) -> None:
-        self._pictures: Generator[Shown, None, None] = _pictures(self._path)
-        first = next(self._pictures, None)
-        if first is None:
-            raise SetupError(f"{shown(self._path)}: no picture of it can be decoded")
-        self._now: Shown = first
-        self._next = next(self._pictures, None)
-        self._fit: Image | None = None
+
+def _begun(path: str) -> tuple[Generator[Shown, None, None], Shown, Shown | None]:
+    """The row of a file's pictures, and the first two of it. Raises SetupError."""
+    pictures = _pictures(path)
+    first = next(pictures, None)
+    if first is None:
+        raise SetupError(f"{shown(path)}: no picture of it can be decoded")
+    return pictures, first, next(pictures, None)
 
 
 def _pictures(path: str) -> Generator[Shown, None, None]:
