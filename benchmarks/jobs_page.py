@@ -19,9 +19,9 @@ SPEED = (
 )
 SEAMS = (
     "PSNR in dB of the joined result with that of one run. *At seams*: mean of the first five pictures of each segment "
-    "but the first; *below*: by how much that is below the median of all pictures. *Done "
-    "twice*: frames before segments, beside all of the clip. *Jump*: the largest `seam` of `job status`. Encoded as by default (h264), then without loss, where "
-    "99 dB is equal and nothing differs but what the stages remember.\n"
+    "but the first; *below*: by how much that is below the median of all pictures. *Done twice*: frames before "
+    "segments, beside all of the clip. *Jump*: the largest `seam` of `job status`. Encoded as by default (h264), then "
+    "without loss, where 99 dB is equal and nothing differs but what the stages remember.\n"
 )
 WAYS = {
     "whole": "one run (`cleanplate run`)",

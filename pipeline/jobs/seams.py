@@ -76,7 +76,7 @@ def standing_out(manifest: Manifest) -> str:
     more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
     return (
         f"more changes than around it where these segments begin: {', '.join(told[:TOLD])}{more}; look there, and"
-        " take a longer --preroll where it shows"
+        " take a longer --reach or --preroll where it shows"
     )
 
 
