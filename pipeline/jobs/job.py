@@ -78,10 +78,10 @@ class Job:
         for segment in todo:
             segment.state = "todo"
         try:
+            self._save()  # though nothing is left to do: the video may have been moved
             if todo:
                 known = self.manifest.lanes if self.engine.measures else self.engine.lanes
                 pace = Pace(self.fixed_lanes or known or None, cores(), self.manifest.speeds, len(todo))
-                self._save()
                 self._do_all(todo, pace)
         finally:
             self.engine.close()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from pipeline.config import Plan, load_config
-from pipeline.errors import ConfigError, RunError
+from pipeline.errors import CleanplateError, ConfigError, RunError
 from pipeline.frame import FrameSpec
 from pipeline.jobs.cutting import Cutter
 from pipeline.jobs.durable import ends_of, sha256_of
 from pipeline.jobs.index import Index, read_index
 from pipeline.jobs.job import CUTS, PARTS
 from pipeline.jobs.manifest import Call, Input, Manifest, Segment, load
-from pipeline.jobs.pieces import cuts_by_scene, cuts_by_time, pieces
+from pipeline.jobs.pieces import Piece, cuts_by_scene, cuts_by_time, pieces
 from pipeline.jobs.recipe import Recipe, recipe_of, sinks_of, source_of
 from pipeline.jobs.scenes import scene_changes
 from pipeline.reading import printable
@@ -150,7 +150,7 @@ def _go_on(
     if (given.size, given.ends) != (found.input.size, found.input.ends) or spec != _moved(found.spec, spec):
         found = _with_other_input(found, call, spec, recipe, given, folder, told)
     elif given.mtime_ns != found.input.mtime_ns:
-        told("the video was touched, but it is the same")
+        _check_packets(found, spec, given, folder, told)
     found.input = given
     found.spec = spec
     if recipe.work != found.work:
@@ -187,22 +187,42 @@ def _with_other_input(
         told("the video is another one: all segments are done again")
         return fresh
     old = {segment.piece: segment for segment in found.segments if segment.state == "done" and segment.how == "copied"}
+    now = _packets_of(given.path, spec, [one.piece for one in fresh.segments if one.piece in old], folder)
     kept = 0
-    cuts = folder / CUTS
-    cuts.mkdir(parents=True, exist_ok=True)
-    cutter = Cutter(given.path, read_index(given.path, spec), spec, str(cuts))
     for number, segment in enumerate(fresh.segments if fresh.copied else ()):
         before = old.get(segment.piece)
-        if before is None:
-            continue
-        cut = cutter.copy(segment.piece)
-        Path(cut.path).unlink()
-        if cut.sha256 == before.hashes.input:
+        if before is not None and now.get(segment.index) == before.hashes.input:
             fresh.segments[number] = before
             kept += 1
     fresh.work, fresh.join, fresh.lanes, fresh.speeds = found.work, found.join, found.lanes, found.speeds
     told(f"the video has changed: {len(fresh.segments) - kept} of {len(fresh.segments)} segments are done again")
     return fresh
+
+
+def _check_packets(found: Manifest, spec: FrameSpec, given: Input, folder: Path, told: Callable[[str], None]) -> None:
+    """Size, head and tail are the same, the time of change is not: who knows what was changed between."""
+    done = [segment for segment in found.segments if segment.state == "done" and segment.how == "copied"]
+    now = _packets_of(given.path, spec, [segment.piece for segment in done], folder)
+    others = [segment for segment in done if now.get(segment.index) != segment.hashes.input]
+    for segment in others:
+        segment.forget()
+    count = f"{len(others)} of {len(found.segments)} segments are done again"
+    told(f"the video has changed: {count}" if others else "the video was touched, but it is the same")
+
+
+def _packets_of(video: str, spec: FrameSpec, wanted: Sequence[Piece], folder: Path) -> dict[int, str]:
+    """By segment the hash of its packets as they are now; none where they cannot be had."""
+    if not wanted:
+        return {}
+    (folder / CUTS).mkdir(parents=True, exist_ok=True)
+    cutter = Cutter(video, read_index(video, spec), spec, str(folder / CUTS))
+    found = {}
+    for piece in wanted:
+        with suppress(CleanplateError):
+            cut = cutter.copy(piece)
+            found[piece.index] = cut.sha256
+            Path(cut.path).unlink()
+    return found
 
 
 def _check_results(found: Manifest, folder: Path, sinks: int, told: Callable[[str], None]) -> None:

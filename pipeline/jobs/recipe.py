@@ -78,7 +78,9 @@ def recipe_of(plan: Plan, spec: FrameSpec) -> Recipe:
     stages = [_stage(built, spec) for built in plan.stages]
     config = plan.config.model_dump(mode="json", exclude={"stages"}, exclude_none=True, exclude_defaults=True)
     whole = {**config, "on_full": "block", "stages": stages}
-    work = [{key: value for key, value in stage.items() if key not in SPEED} for stage in stages]
+    lasting = spec.model_copy(update={"source": "", "declared_frames": None})  # moved, or grown, it is the same video
+    work = [_stage(built, lasting) for built in plan.stages]
+    work = [{key: value for key, value in stage.items() if key not in SPEED} for stage in work]
     joins = [
         {key: str(value) for key, value in built.options.items() if key in JOINED}
         for built in plan.stages

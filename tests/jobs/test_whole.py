@@ -21,10 +21,11 @@ def whole_of(video: Path, config: str, output: Path, *args: str) -> Path:
     return output
 
 
-def check_equal(joined: Path, whole: Path) -> None:
+def check_equal(joined: Path, whole: Path, *, lossless: bool = True) -> None:
+    """Of a lossy codec pictures are others behind a seam: there its encoder begins anew."""
     made, wanted = facts_of(joined), facts_of(whole)
     assert made.stamps == wanted.stamps
-    assert made.pictures == wanted.pictures
+    assert made.pictures == wanted.pictures or not lossless
     assert made.tracks == wanted.tracks
     assert made.chapters == wanted.chapters
     assert made.tags == wanted.tags
@@ -32,7 +33,10 @@ def check_equal(joined: Path, whole: Path) -> None:
     assert made.end == wanted.end
 
 
-@pytest.mark.parametrize("name", ["ok_av.mp4", "audio_delay_400ms.mp4", "vfr.mp4"])
+NAMES = [pytest.param(name, marks=pytest.mark.long) for name in ("ok_av.mp4", "audio_delay_400ms.mp4")]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "vfr.mp4"])
 def test_the_joined_file_is_the_unsplit_one(tmp_path: Path, name: str) -> None:
     video, config = needs(MALFORMED / name), write_copying(tmp_path, codec="ffv1")
     joined = finished(video, config, tmp_path / "joined.mkv", "--segment", "0.6")
@@ -42,6 +46,7 @@ def test_the_joined_file_is_the_unsplit_one(tmp_path: Path, name: str) -> None:
     assert len(facts_of(joined).tracks) == 1
 
 
+@pytest.mark.long
 def test_every_track_comes_along(tmp_path: Path, mkv: Path) -> None:
     """Two tracks of sound, subtitles, chapters, tags, attachments."""
     config = write_copying(tmp_path, codec="ffv1")
@@ -62,11 +67,12 @@ def test_a_turned_video_with_two_tracks_of_sound_and_two_outputs(tmp_path: Path)
     joined = finished(video, config, tmp_path / "joined.mkv", *more)
     outputs = ("-o", str(tmp_path / "whole.mp4"), "--set", "output-2.codec=h264", "--set", "output-2.crf=10")
     check_equal(joined, whole_of(video, config, tmp_path / "whole.mkv", *outputs))
-    check_equal(tmp_path / "joined.mp4", tmp_path / "whole.mp4")
+    check_equal(tmp_path / "joined.mp4", tmp_path / "whole.mp4", lossless=False)
     assert len(facts_of(joined).tracks) == 2
     assert len(list((beside(joined) / "parts").iterdir())) == 2 * len(manifest_of(joined)["segments"])
 
 
+@pytest.mark.long
 def test_a_range_of_a_video_is_done_as_an_unsplit_run_does_it(tmp_path: Path) -> None:
     video = make_clip(tmp_path / "a.mp4", 100, audio=1, options={"bf": "2"})
     config = write_copying(tmp_path, codec="ffv1")
