@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipeline.environment import cores
-from pipeline.errors import SetupError
+from pipeline.errors import CleanplateError, SetupError
 from pipeline.jobs.ray_needs import Machine
 from pipeline.reading import printable
 
@@ -64,7 +64,10 @@ def _connect(address: str) -> Cluster:
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        with signals_pass():
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except CleanplateError:  # what a signal raises
+        raise
     except Exception as error:  # Ray has a dozen kinds, of the built-in ones too
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SetupError(f"--address {printable(address)}: {printable(said)}") from error
@@ -76,14 +79,15 @@ def _start() -> Cluster:
 
     folder = tempfile.mkdtemp(prefix="cleanplate-ray-")  # ours alone; and short, for it holds sockets
     try:
-        ray.init(
-            address="local", num_cpus=cores(), include_dashboard=False, log_to_driver=False, logging_level="ERROR",
-            _temp_dir=folder,
-        )  # fmt: skip
+        with signals_pass():
+            ray.init(
+                address="local", num_cpus=cores(), include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+                _temp_dir=folder,
+            )  # fmt: skip
     except BaseException as error:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, CleanplateError):
             raise SetupError(f"--engine ray: Ray does not start: {printable(str(error))}") from error
         raise
     return Cluster(folder)
@@ -94,6 +98,17 @@ def _keep_to_this_machine() -> None:
     is the same for all that this process starts: Ray reads it once."""
     os.environ.update(LOOPBACK)
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+@contextmanager
+def signals_pass() -> Iterator[None]:
+    """What a signal raises inside of a call of Ray's comes out of it wrapped; here it is itself again."""
+    try:
+        yield
+    except SystemError as error:
+        if error.__cause__ is None:
+            raise
+        raise error.__cause__ from None
 
 
 @contextmanager

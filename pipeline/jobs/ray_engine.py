@@ -17,7 +17,7 @@ import pipeline
 from pipeline.errors import ConfigError, SetupError
 from pipeline.jobs.durable import store, write_durably
 from pipeline.jobs.engine import Engine, Event, Progress
-from pipeline.jobs.ray_cluster import Cluster, open_cluster
+from pipeline.jobs.ray_cluster import Cluster, open_cluster, signals_pass
 from pipeline.jobs.ray_needs import Needs, lanes_of, needs_of, read_needs
 from pipeline.jobs.ray_task import Errand, Return, bytes_of
 from pipeline.jobs.ray_travel import arrive
@@ -92,11 +92,11 @@ class Ray:
                 order, self._token_in(Path(order.config).parent), self._secret, self._needs.cpus,
                 pipeline.__version__, os.getcwd(),
             )  # fmt: skip
-            copies = None if self._is_shared else self._copies(order)
+            with signals_pass():
+                copies = None if self._is_shared else self._copies(order)
+                self._under_way[self._task.remote(errand, copies, self._board)] = order
         except OSError as error:
             self._events.append(_unwritten(order, error))
-            return
-        self._under_way[self._task.remote(errand, copies, self._board)] = order
 
     def _token_in(self, folder: Path) -> str:
         if self._token is None:
@@ -114,13 +114,14 @@ class Ray:
         from ray.exceptions import RayError
 
         if not self._events and self._under_way:
-            try:
-                ready, _ = ray.wait(list(self._under_way), timeout=timeout)
-            except (RayError, ConnectionError) as error:
-                self._lose(list(self._under_way), error)
-            else:
-                self._take_in(ready)
-                self._ask()
+            with signals_pass():
+                try:
+                    ready, _ = ray.wait(list(self._under_way), timeout=timeout)
+                except (RayError, ConnectionError) as error:
+                    self._lose(list(self._under_way), error)
+                else:
+                    self._take_in(ready)
+                    self._ask()
         return self._events.popleft() if self._events else None
 
     def _take_in(self, ready: Iterable[Any]) -> None:
@@ -174,7 +175,8 @@ class Ray:
         if cluster is None:
             return
         try:
-            self._cancel()
+            with signals_pass():
+                self._cancel()
         finally:
             self._under_way.clear()
             self._events.clear()

@@ -57,9 +57,12 @@ class Film:
     @contextmanager
     def started(self, *more: str) -> Iterator[subprocess.Popen[bytes]]:
         """The job; killed afterwards, where it still runs."""
-        with subprocess.Popen(
-            [*COMMAND, *self.args, *more], env={**os.environ, **self.env}, cwd=ROOT, stderr=subprocess.DEVNULL
-        ) as process:
+        with (
+            (self.video.parent / "stderr").open("w") as said,
+            subprocess.Popen(
+                [*COMMAND, *self.args, *more], env={**os.environ, **self.env}, cwd=ROOT, stderr=said
+            ) as process,
+        ):
             try:
                 yield process
             finally:
@@ -169,7 +172,7 @@ def test_a_job_that_is_stopped_leaves_no_process_and_goes_on_later(tmp_path: Pat
         wait_until(lambda: film.in_state("done") >= 1 and film.in_state("running") >= 1, timeout=ENOUGH)
         assert len(film.processes()) > 10, "Ray's own, and those of a run"
         process.send_signal(number)
-        assert process.wait(30) == code
+        assert process.wait(30) == code, (tmp_path / "stderr").read_text()
     wait_until(lambda: not film.processes(), timeout=20, every=0.2)
     done = film.in_state("done")
     assert 1 <= done < len(film.segments())
