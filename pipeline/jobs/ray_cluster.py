@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,6 +20,8 @@ from pipeline.jobs.ray_needs import Machine
 from pipeline.reading import printable
 
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_HOST_PORT = re.compile(r"(?:ray://)?\[?(.+?)\]?:(\d{1,5})")
+ANSWER_S = 10.0
 # Ray's own name for "this machine only": then it listens on the loopback interface, on Linux as well.
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
@@ -60,9 +64,22 @@ def open_cluster(address: str | None) -> Cluster:
         return _connect(address) if address is not None else _start()
 
 
+def _check_answer(address: str) -> None:
+    """Ray itself would ask for minutes. Raises SetupError where nothing answers."""
+    match = _HOST_PORT.fullmatch(address)
+    if match is None:
+        return
+    try:
+        socket.create_connection((match[1], int(match[2])), ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise SetupError(f"--address {printable(address)}: cannot be reached: {said}") from error
+
+
 def _connect(address: str) -> Cluster:
     import ray
 
+    _check_answer(address)
     try:
         with signals_pass():
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
