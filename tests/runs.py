@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,20 @@ class Run:
         try:
             code = self.process.wait(timeout=timeout)
         except subprocess.TimeoutExpired:
+            self.tell()
             self.kill()
             raise
         report = json.loads(self._report.read_text()) if self._report.exists() else {}
         return Ended(code, (self.folder / "stdout").read_text(), (self.folder / "stderr").read_text(), report)
+
+    def tell(self) -> None:
+        """What it has said and noted so far, and who is there, for whoever asks why it has not ended."""
+        notes = sorted((self.folder / "state").glob("logs/*.log"))
+        for path in (self.folder / "stderr", *notes):
+            print(path, *path.read_text().splitlines()[-20:], sep="\n")
+        for process in [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]:
+            with suppress(psutil.Error):
+                print(process.pid, process.status(), process.cpu_times(), " ".join(process.cmdline()))
 
     def kill(self) -> None:
         """SIGKILL to the supervisor alone."""
