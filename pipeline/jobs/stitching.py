@@ -51,7 +51,11 @@ def stitch(job: Opened, *, allow_gaps: bool = False, told: Callable[[str], None]
         sink._context = _Telling(told)
         parts = [_part(job, sink, number, segment, stamps) for segment in manifest.segments]
         grows = str(job.folder / f"{JOINED}-{number}.part")
-        sink.assemble(manifest.spec, parts, grows, frames, manifest.segments[-1].last_duration or None)
+        try:
+            sink.assemble(manifest.spec, parts, grows, frames, manifest.segments[-1].last_duration or None)
+        finally:  # all that is in it is in the parts
+            for name in (grows, f"{grows}.out"):
+                Path(name).unlink(missing_ok=True)
     manifest.joined = manifest.contents
     save(manifest, job.folder)
     return [sink.output for sink in sinks]

@@ -121,7 +121,7 @@ def _wrong(order: Order, ending: Ending, damage: Mapping[str, int]) -> str:
         return f"its input is damaged: {', '.join(f'{number} {what}' for what, number in damage.items())}"
     for fact in ending.report["outputs"].values():
         if fact.get("frames") != order.frames:
-            return f"{fact.get('frames')} of {order.frames} frames came out"
+            return ending.error or f"{fact.get('frames', 0)} of {order.frames} frames came out"
     missing = [output for output in order.outputs if not os.path.exists(output)]
     return f"{missing[0]} was not made" if missing else ending.error or ""
 

@@ -133,7 +133,7 @@ def test_killed_when_a_segment_is_done_it_goes_on_behind_it(tmp_path: Path) -> N
 def test_interrupted_it_ends_at_once_and_the_same_command_goes_on(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    video, config = film(tmp_path, 40)
+    video, config = film(tmp_path, 200)
     output = tmp_path / "o.mkv"
     process = begin_job(video, config, output, log=tmp_path / "log")
     wait_until(lambda: (beside(output) / "job.json").exists() and "running" in states_of(output), timeout=120)
