@@ -263,7 +263,11 @@ ROWS: dict[str, Row] = {
         "generations and times near 2^31, 2^32 and 2^63",
         "works",
     ),
-    "G9": Row("A job is deleted, or its source changes", "between two parts of a long job", "a new job, never a mix"),
+    "G9": Row(
+        "The source of a long job changes",
+        "another video, one changed in the middle, cut shorter, touched or moved, between two runs of the job",
+        "what it touches is done again, and it is said so; never a mix",
+    ),
     "G10": Row("A job of an older or newer version", "its notes on disk", "a clear error, nothing lost"),
     "H1": Row(
         "Garbage on the sockets of a run",
