@@ -258,11 +258,7 @@ ROWS: dict[str, Row] = {
         "as many small frames as a day has, with kills on the way",
         "memory, descriptors, threads and latency stay level",
     ),
-    "G8": Row(
-        "Counters wrap",
-        "generations and times near 2^31, 2^32 and 2^63",
-        "works",
-    ),
+    "G8": Row("Counters wrap", "generations and times near 2^31, 2^32 and 2^63", "works"),
     "G9": Row(
         "The source of a long job changes",
         "another video, one changed in the middle, cut shorter, touched or moved, between two runs of the job",
