@@ -7,6 +7,7 @@ import os
 import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +15,7 @@ from pipeline.config import BuiltStage, RestartPolicy
 from pipeline.control import new_identity
 from pipeline.environment import cores, worker_environment
 from pipeline.errors import RunError
+from pipeline.heritage import Heir, Heritage
 from pipeline.lifeline import Orders
 from pipeline.process import Process, want_descriptors
 from pipeline.runlog import RunLog
@@ -46,6 +48,7 @@ class Member:
     last_fault: str = ""
     killed: bool = False  # for its silence
     doomed_at: float | None = None  # since when it has been seen alive after SIGKILL
+    threads: int = 1
 
     def patience(self, setup_deadline: float) -> float:
         """Seconds for which it may be silent now."""
@@ -84,12 +87,15 @@ class Budget:
 class Crew:
     """All workers of a run. Times are the supervisor's own patient clock, in seconds."""
 
-    def __init__(self, stages: Sequence[BuiltStage], endpoint: str, log: RunLog) -> None:
+    def __init__(
+        self, stages: Sequence[BuiltStage], endpoint: str, log: RunLog, heritage: Heritage | None = None
+    ) -> None:
         self.stages = stages
+        self._endpoint = endpoint
+        self._heritage = heritage if heritage is not None and heritage.lasting else None
         self._log = log
         self.members: dict[int, Member] = {}
         self.by_identity: dict[bytes, Member] = {}
-        self._endpoint = endpoint
         self.environment: Mapping[str, str] = {}  # what workers that hold a model find besides in theirs
         self._numbers = itertools.count(1)
         self._budgets = [Budget(stage.config.restart) for stage in stages]
@@ -97,21 +103,42 @@ class Crew:
         self.wanted = [built.workers for built in stages]  # workers of each stage
 
     def start(self, stage: int, number: int, now: float) -> Member:
-        """Start one worker. Call from the main thread. Raises OSError."""
-        want_descriptors(SPARE + len(self.members))
+        """Start one worker, or take over an earlier run's. Call from the main thread. Raises OSError."""
         built = self.stages[stage]
-        identity = new_identity(built.name, number)
         threads = max(1, cores() // self.wanted[stage]) if built.stage.heavy else 1
-        orders = Orders(self._endpoint, identity.decode(), built.name, number, os.getpid())
-        with self._log.ear(self._name(stage, number)) as stderr:
-            besides = self.environment if built.stage.heavy else {}
-            process = Process(orders, {**worker_environment(threads), **besides}, stderr)
-        member = Member(stage, number, next(self._numbers), identity, process, now)
+        heir = self._heritage.take(built.name, built.uses, number, threads) if self._heritage else None
+        fresh = heir is None
+        heir = heir or self._give_birth(built, number, threads)
+        state: State = "born" if fresh else "waiting"  # it has said Hello to an earlier run
+        member = Member(stage, number, next(self._numbers), heir.identity, heir.process, now, state, threads=threads)
         self.members[member.incarnation] = member
-        self.by_identity[identity] = member
-        said = f"process {process.pid}, incarnation {member.incarnation}, {built.uses}"
+        self.by_identity[heir.identity] = member
+        said = f"process {heir.process.pid}, incarnation {member.incarnation}, {built.uses}"
         self._log.event("started", said, self._name(stage, number))
         return member
+
+    def _give_birth(self, built: BuiltStage, number: int, threads: int) -> Heir:
+        want_descriptors(SPARE + len(self.members))
+        identity = new_identity(built.name, number)
+        orders = Orders(self._endpoint, identity.decode(), built.name, number, os.getpid())
+        with self._ear(f"{built.name} {number}") as stderr:
+            besides = self.environment if built.stage.heavy else {}
+            process = Process(orders, {**worker_environment(threads), **besides}, stderr)
+        return Heir(built.name, built.uses, number, threads, identity, process)
+
+    def _ear(self, name: str) -> AbstractContextManager[int | None]:
+        """Where a worker may write; one that outlives this run, where this process does."""
+        return nullcontext() if self._heritage else self._log.ear(name)
+
+    def hand_on(self, member: Member) -> bool:
+        """Leave a worker to the next run, and know it no more; False where it cannot be."""
+        built = self.stages[member.stage]
+        heir = Heir(built.name, built.uses, member.number, member.threads, member.identity, member.process)
+        if self._heritage is None or not self._heritage.keep(heir, member.state):
+            return False
+        del self.members[member.incarnation]
+        del self.by_identity[member.identity]
+        return True
 
     def bury(self, member: Member) -> int:
         """Take a dead worker off the books; returns its exit code."""

@@ -41,6 +41,7 @@ class RunOrders:
     name: str | None = None
     limit: int | None = None
     report: str | None = None
+    stays: bool = False  # whether further orders follow when it has ended: then workers keep what they have loaded
     finish_alone: bool = True  # whether it finishes its file when who holds it has died; else it dies as well
 
 
@@ -148,7 +149,7 @@ class RemoteRun:
                     self._child = None
                 _close(child.stdin)
             code = child.wait()
-        return ending or Ending(128 - code if code < 0 else RunError.exit_code, _last_word(code))
+        return ending or Ending(128 - code if code < 0 else RunError.exit_code, last_word(code))
 
     def _give_orders(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stdin is not None
@@ -204,6 +205,7 @@ def _close(pipe: Any) -> None:
         return  # what was still to be said is said to nobody
 
 
-def _last_word(code: int) -> str:
+def last_word(code: int) -> str:
+    """What is said of a run whose process ended with this code, and said nothing."""
     how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
     return f"the process of the run {how} and said nothing; `cleanplate logs` may know more"

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.environment import state_dir
 from pipeline.errors import CleanplateError, RunError
 from pipeline.events import Events
+from pipeline.heritage import Heritage
+from pipeline.instances import private_dir
 from pipeline.lifeline import die_with_parent
 from pipeline.masking import masked
 from pipeline.remote import RunOrders
@@ -78,28 +85,50 @@ class Teller:
 
 
 def main(parent: int) -> int:
-    """Run what stdin says; the exit code is that of the run."""
+    """Run what stdin says, and whatever follows there; the exit code is that of the last run."""
     events = Events.on_stdout()
     die_with_parent(parent, signal.SIGTERM)
+    with ExitStack() as left:
+        heritage: Heritage | None = None
+        while True:
+            code, error, report, stays = RunError.exit_code, None, {}, False
+            try:
+                if (orders := _read_orders(sys.stdin.fileno(), needed=heritage is None)) is None:
+                    return 0
+                stays = orders.stays
+                if not orders.finish_alone:
+                    die_with_parent(parent, signal.SIGKILL)
+                if stays and heritage is None:
+                    heritage = left.enter_context(_lasting())
+                code, error, report = _run(orders, events, heritage)
+            except CleanplateError as fault:
+                code, error = fault.exit_code, str(fault)
+            except Exception as fault:  # noqa: BLE001 - it is told to who started this
+                sys.stderr.write(masked(traceback.format_exc()))
+                error = masked(f"{type(fault).__name__}: {fault}")
+            events.finish(code=code, error=error, report=report)
+            if not stays:
+                return code
+
+
+@contextmanager
+def _lasting() -> Iterator[Heritage]:
+    """For all runs of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="lane-", dir=private_dir(state_dir())))
     try:
-        orders = _read_orders(sys.stdin.fileno())
-        if not orders.finish_alone:
-            die_with_parent(parent, signal.SIGKILL)
-        code, error, report = _run(orders, events)
-    except CleanplateError as fault:
-        code, error, report = fault.exit_code, str(fault), {}
-    except Exception as fault:  # noqa: BLE001 - it is told to who started this
-        sys.stderr.write(masked(traceback.format_exc()))
-        code, error, report = RunError.exit_code, masked(f"{type(fault).__name__}: {fault}"), {}
-    events.finish(code=code, error=error, report=report)
-    return code
+        with closing(Heritage(folder, lasting=True)) as heritage:
+            yield heritage
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_orders(fd: int) -> RunOrders:
-    """The first line, and not a byte of what follows."""
+def _read_orders(fd: int, *, needed: bool) -> RunOrders | None:
+    """The next line, and not a byte of what follows; None where there is none and none is `needed`."""
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(fd, 1)
+        if not byte and not needed and not line:
+            return None
         if not byte:
             raise RunError("no orders came: whoever started this is gone")
         line += byte
@@ -107,7 +136,7 @@ def _read_orders(fd: int) -> RunOrders:
     return RunOrders(**{**raw, "sets": tuple(raw["sets"]), "wanted": tuple(raw["wanted"])})
 
 
-def _run(orders: RunOrders, events: Events) -> tuple[int, str | None, dict[str, Any]]:
+def _run(orders: RunOrders, events: Events, heritage: Heritage | None) -> tuple[int, str | None, dict[str, Any]]:
     from pipeline.config import load_config
     from pipeline.run import run_plan
 
@@ -120,6 +149,7 @@ def _run(orders: RunOrders, events: Events) -> tuple[int, str | None, dict[str, 
         report=Path(orders.report) if orders.report else None,
         told=lambda text: events.say("note", text=text),
         tick=teller.tick,
+        heritage=heritage,
     )
     frames = result.report["frames"]
     teller.count(frames["output"] + frames["blanked"])

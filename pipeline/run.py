@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.config import Plan
 from pipeline.errors import CleanplateError, ConfigError, SetupError
+from pipeline.heritage import Heritage
 from pipeline.instances import Instance, claim
 from pipeline.logfile import new_log
 from pipeline.masking import secrets_of
@@ -45,9 +46,10 @@ def run_plan(
     proof: Proof | None = None,
     told: Callable[[str], None] = lambda _: None,
     tick: Callable[[Supervisor], None] = lambda _: None,
+    heritage: Heritage | None = None,
 ) -> Result:
     """Run a plan to its end, from the main thread. `tick` is called at every turn of the loop. `proof`, of this very
-    plan, is written whatever the end.
+    plan, is written whatever the end. `heritage`: what an earlier run of this process has left, and this one will.
 
     Raises ConfigError where the name or the output is in use, before anything starts."""
     if threading.current_thread() is not threading.main_thread():
@@ -64,7 +66,7 @@ def run_plan(
     ):
         before = time.process_time()
         with closing(Mps(folder / "mps")) as mps:
-            supervisor = Supervisor(plan, folder, log, limit=limit, facts=asdict(instance))
+            supervisor = Supervisor(plan, folder, log, limit=limit, facts=asdict(instance), heritage=heritage)
             if proof is not None:
                 proof.attach(supervisor)
                 hashing.enter_context(proof.heeding(*_endings()))  # from the end of the loop on

@@ -34,6 +34,12 @@ class Staffing:
         """Whether every stage has somebody who works."""
         return all(post.workers for post in self._ledger.posts)
 
+    def welcome_heirs(self) -> None:
+        """Those whom an earlier run has left have said their Hello then."""
+        for member in list(self._crew.members.values()):
+            if member.state == "waiting":
+                self.welcome(member)
+
     def welcome(self, member: Member) -> None:
         """A new worker runs: set it up, as soon as the size of the frames is known."""
         if member.state not in ("born", "waiting"):  # it has said so before

@@ -146,6 +146,12 @@ class Stage(BaseModel):
         spec = FrameSpec(width=16, height=16)
         return (*self.memory(spec), *self.pool(spec))
 
+    def renew(self, spec: FrameSpec) -> bool:
+        """Told instead of `setup()` to a transform that is set up, with the same fields, when another stream begins:
+        forget all that is known of frames, and keep what was loaded. False where it is to be made anew, as all are that
+        do not say otherwise."""
+        return False
+
     def idle(self) -> None:
         """Told every `pulse` seconds while no frame comes."""
 

@@ -15,9 +15,9 @@ from typing import Any
 from pipeline.admin import AdminServer
 from pipeline.books import Books
 from pipeline.config import Plan
-from pipeline.control import ControlServer
 from pipeline.crew import Crew, Member
 from pipeline.errors import CleanplateError, ProtocolError
+from pipeline.heritage import Heritage
 from pipeline.messages import (
     Anything,
     Changed,
@@ -59,11 +59,13 @@ class Phase(Enum):
 
 
 class Supervisor:
-    """Runs one plan to its end. `log` gets each note for the user once; `facts` say who it is, in its status."""
+    """Runs one plan to its end. `log` gets each note for the user once; `facts` say who it is, in its status;
+    `heritage` is what an earlier run has left."""
 
     def __init__(
-        self, plan: Plan, folder: Path, log: RunLog, *, limit: int | None = None, facts: Mapping[str, Any] | None = None
-    ) -> None:
+        self, plan: Plan, folder: Path, log: RunLog, *,
+        limit: int | None = None, facts: Mapping[str, Any] | None = None, heritage: Heritage | None = None,
+    ) -> None:  # fmt: skip
         self.plan = plan
         self._facts = dict(facts or {})
         self._began, self._began_cpu = time.monotonic(), time.process_time()
@@ -72,10 +74,11 @@ class Supervisor:
         self.phase = Phase.STARTING
         self.failure: tuple[int, str] | None = None
         self.interrupted = 0  # the signal that asked to end
-        self._server = ControlServer(folder)
+        self._heritage = heritage or Heritage(folder)
+        self._server = self._heritage.server
         self._admin = AdminServer(folder)
         self.wait = Wait(self._server.socket, self._admin.socket)
-        self.crew = Crew(plan.stages, self._server.endpoint, log)
+        self.crew = Crew(plan.stages, self._server.endpoint, log, self._heritage)
         self._traffic = Traffic(self.ledger, self.crew, self._server, self.books)
         self.steering = Steering(plan, self.ledger, self.crew, self._traffic, self.books, self._admin)
         self.staffing = Staffing(plan, self.ledger, self.crew, self._traffic, self.books, self.steering.changes)
@@ -92,6 +95,7 @@ class Supervisor:
     def start(self) -> None:
         """Start every worker. Call from the main thread."""
         self._watch.start(self._clock.now)
+        self.staffing.welcome_heirs()
 
     def turn(self) -> bool:
         """One turn of the loop; False when the run has ended."""
@@ -154,7 +158,7 @@ class Supervisor:
             self._watch.forget(member)
         self.staffing.memory.close()
         self.wait.close()
-        self._server.close()
+        self._heritage.release()
         self._admin.close()
 
     def status(self) -> dict[str, Any]:
@@ -264,9 +268,7 @@ class Supervisor:
             self.fail(128 + self.interrupted, f"the output could not be completed within {COMPLETE_S:.0f} s")
         if self.phase is Phase.FINISHING and all(self._complete(stage) for stage in self.sinks):
             self.phase = Phase.ENDED
-            for member in self.crew.members.values():
-                if member.state != "undead":
-                    self._traffic.send(member, Stop())
+            self._watch.dismiss(self._traffic)
 
     def _complete(self, sink: int) -> bool:
         return all((sink, number) in self._completed for number in range(self.plan.stages[sink].config.workers))
@@ -279,8 +281,6 @@ class Supervisor:
                 member.killed, member.state = True, "done"
                 member.process.kill()
         self.ledger.abandon()
-
-    # Small things
 
     def _grant(self) -> None:
         if self.phase is Phase.RUNNING:

@@ -10,7 +10,9 @@ from pipeline.config import Plan
 from pipeline.crew import OVER, Crew, Member
 from pipeline.errors import CleanplateError
 from pipeline.ledger import Ledger
+from pipeline.messages import Stop
 from pipeline.process import LONGEST_DEATH
+from pipeline.traffic import Traffic
 from pipeline.waiting import Wait
 
 SETUP_FAILED = 3  # a worker's exit code: do not start me again
@@ -85,6 +87,14 @@ class Watch:
             return
         self._books.died(self.name(member), cause)
         self._replace(member, now, cause)
+
+    def dismiss(self, traffic: Traffic) -> None:
+        """All is done: who can go on with another run is left to it, the others are to end."""
+        for member in list(self._crew.members.values()):
+            if self._crew.hand_on(member):
+                self._wait.remove(member.process.pidfd)
+            elif member.state != "undead":
+                traffic.send(member, Stop())
 
     def forget(self, member: Member) -> int:
         """Take a dead worker off all lists; its exit code."""

@@ -7,7 +7,6 @@ import resource
 import signal
 import sys
 import time
-import traceback
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -15,9 +14,9 @@ from typing import Any, Literal
 from pipeline.blanks import Blanks
 from pipeline.control import HEARTBEAT, ControlClient
 from pipeline.desk import Desk
-from pipeline.errors import CleanplateError, SetupError
+from pipeline.errors import SetupError
 from pipeline.faults import fault_point
-from pipeline.frame import Frame
+from pipeline.frame import Frame, FrameSpec
 from pipeline.importer import load_class
 from pipeline.ledger import Verdict
 from pipeline.lifeline import Lifeline, die_with_parent
@@ -27,7 +26,6 @@ from pipeline.messages import (
     Commit,
     Done,
     Drain,
-    Fault,
     Grant,
     Hello,
     Mapped,
@@ -40,14 +38,13 @@ from pipeline.messages import (
 )
 from pipeline.slots import SlotViews
 from pipeline.stage import Sink, Source, Stage, Transform
+from pipeline.telling import deadline_of, fault_of
 from pipeline.tripwire import TripwireError
 from pipeline.tuning import tune
 
 SETUP_FAILED = 3  # exit code: do not start me again
 STAGE_FAILED = 4
 ORPHANED = 5
-MODEL_DEADLINE = 10.0
-SLOW_STEPS = 10
 
 
 class Worker:
@@ -60,6 +57,7 @@ class Worker:
         self._desk = Desk(client)
         self._stage: Stage = Stage()
         self._options: dict[str, Any] = {}
+        self._uses = ""
         self._views: SlotViews | None = None
         self._blanks = Blanks()
         self._granted: deque[Grant] = deque()
@@ -114,14 +112,39 @@ class Worker:
     # Set-up
 
     def _set_up(self, start: Start) -> None:
-        begun = time.monotonic()
+        begun, self.phase = time.monotonic(), "setup"
         fault_point(self._name, "setup")
+        kept = self._go_on(start)
+        if start.mappings:
+            self._views = self._map(start.mappings)
+        spec = start.spec if kept else self._make(start)
+        self.phase = "frame"
+        self._client.send(
+            Ready(
+                deadline=deadline_of(self._stage, self._desk.slowest_step),
+                spec=spec if isinstance(self._stage, Source) else None,
+                models=tuple(self._desk.models),
+                seconds=time.monotonic() - begun,
+            )
+        )
+
+    def _go_on(self, start: Start) -> bool:
+        """Whether the stage that is there serves: of an earlier run of the same process, with what it has loaded."""
+        self._granted.clear()
+        self._frames, self._draining, self._anew, self._idle_at = None, False, False, 0.0
+        stage, same = self._stage, (self._uses, self._options) == (start.uses, start.options)
+        if isinstance(stage, Transform) and same and start.spec is not None and stage.renew(start.spec):
+            return True
+        stage.close()
+        self._uses = start.uses
+        self._desk.models.clear()
+        return False
+
+    def _make(self, start: Start) -> FrameSpec | None:
         cls: type[Stage] = load_class(start.uses)
         self._options = dict(start.options)
         self._stage = cls.model_validate(self._options)
         self._stage._context = self._desk
-        if start.mappings:
-            self._views = self._map(start.mappings)
         spec = start.spec
         match self._stage:
             case Source():
@@ -138,15 +161,7 @@ class Worker:
                     self._stage.resume(start.resume)
                 self._stage.setup(spec)
                 self._blanks = Blanks(start.blank, live=spec.live)
-        self.phase = "frame"
-        self._client.send(
-            Ready(
-                deadline=_deadline(self._stage, self._desk.slowest_step),
-                spec=spec if isinstance(self._stage, Source) else None,
-                models=tuple(self._desk.models),
-                seconds=time.monotonic() - begun,
-            )
-        )
+        return spec
 
     def _map(self, mappings: tuple[Mapping, ...]) -> SlotViews:
         return SlotViews(mappings, self._lifeline.receive_fds(len(mappings)))
@@ -194,7 +209,7 @@ class Worker:
         except TripwireError as error:
             if not isinstance(self._stage, Transform):
                 raise
-            self._client.send(_fault("frame", error))
+            self._client.send(fault_of("frame", error))
             return Verdict.FAILED
         return verdict
 
@@ -216,7 +231,7 @@ class Worker:
                 stage.process(frame)
             except Exception as error:  # noqa: BLE001 - whatever a stage raises is reported with the frame
                 if last:
-                    self._client.send(_fault("frame", error))
+                    self._client.send(fault_of("frame", error))
                     return Verdict.FAILED
                 self._desk.progress()
             else:
@@ -254,19 +269,6 @@ class Worker:
         fault_point(self._name, "done")
 
 
-def _deadline(stage: Stage, slowest_step: float) -> float:
-    if not stage.heavy:
-        return stage.deadline
-    return max(stage.deadline, MODEL_DEADLINE, SLOW_STEPS * slowest_step)
-
-
-def _fault(when: Any, error: Exception) -> Fault:
-    usage = isinstance(error, CleanplateError)
-    text = str(error) if usage else f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))
-    return Fault(when=when, error=as_unicode(text[:1000]), traceback=as_unicode(trace[-5000:]), usage=usage)
-
-
 def worker_main(fd: int) -> int:
     """The life of a worker; returns its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -280,7 +282,7 @@ def worker_main(fd: int) -> int:
     try:
         worker.run()
     except Exception as error:  # noqa: BLE001 - the last stop: it travels to the supervisor, then the process ends
-        client.send(_fault(worker.phase, error))
+        client.send(fault_of(worker.phase, error))
         client.close()
         return SETUP_FAILED if worker.phase == "setup" else STAGE_FAILED
     client.close()
