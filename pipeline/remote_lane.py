@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -90,10 +91,8 @@ class RemoteLane:
             self._child = None
         assert child.stdin is not None
         assert child.stdout is not None
-        try:
+        with suppress(BrokenPipeError):
             child.stdin.close()
-        except BrokenPipeError:
-            pass
         try:
             return child.wait(10)
         except subprocess.TimeoutExpired:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.environment import cores
-from pipeline.jobs.work import Order, Outcome, orders_of, outcome_of
-from pipeline.remote import Ending, RemoteRun
+from pipeline.jobs.work import Order, Outcome, perform
+from pipeline.remote_lane import RemoteLane
 
 MOST_LANES = 64
+PATIENCE_S = 30.0  # for a lane to end
 
 
 @dataclass(frozen=True)
@@ -57,44 +58,39 @@ class Engine(Protocol):
 
 
 class Local:
-    """Runs on this machine, each with its share of the processors."""
+    """Runs on this machine, side by side in lanes, each with its share of the processors. What one run of a lane has
+    loaded is there for its next one."""
 
     name = "local"
     measures = True
 
     def __init__(self, lanes: int = 1) -> None:
-        self._lanes = lanes
+        self._count = lanes
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._runs: dict[int, RemoteRun] = {}
-        self._places: dict[int, int] = {}  # which share of the processors each has
+        self._lanes: dict[int, _Lane] = {}  # by place
+        self._places: dict[int, int] = {}  # of the segments under way
 
     @property
     def lanes(self) -> int:
-        return self._lanes
+        return self._count
 
     @lanes.setter
     def lanes(self, number: int) -> None:
         if not 1 <= number <= MOST_LANES:
             raise ValueError(f"{number = } must be 1 to {MOST_LANES}")
-        self._lanes = number
+        self._count = number
 
     def submit(self, order: Order) -> None:
         taken = set(self._places.values())
         place = next(number for number in range(MOST_LANES + 1) if number not in taken)
-
-        def heard(event: dict[str, Any]) -> None:
-            if event["event"] == "frames":
-                self._events.put(Progress(order.index, event["done"]))
-            elif event["event"] == "end":
-                ending = Ending(event["code"], event["error"], event["report"])
-                self._events.put(outcome_of(order, ending))
-
-        processors = share(place, self._lanes)
-        run = RemoteRun(orders_of(order, len(processors)), heard)
-        self._runs[order.index], self._places[order.index] = run, place
-        starter = threading.Thread(target=_start, args=(run, processors))
-        starter.start()
-        starter.join()
+        processors = share(place, self._count)
+        lane = self._lanes.get(place)
+        if lane is None or lane.processors != processors:
+            if lane is not None:
+                lane.close()
+            lane = self._lanes[place] = _Lane(processors, self._events)
+        self._places[order.index] = place
+        lane.orders.put(order)
 
     def wait(self, timeout: float) -> Event | None:
         try:
@@ -102,24 +98,48 @@ class Local:
         except queue.Empty:
             return None
         if isinstance(event, Outcome):
-            self._runs.pop(event.index)
             self._places.pop(event.index)
         return event
 
     def close(self) -> None:
-        for run in self._runs.values():
-            run.kill()
-        for run in self._runs.values():
-            run.wait_over(10)
-        self._runs.clear()
+        for lane in self._lanes.values():
+            lane.remote.kill()
+        for lane in self._lanes.values():
+            lane.close()
+        self._lanes.clear()
         self._places.clear()
 
 
-def _start(run: RemoteRun, processors: Sequence[int]) -> None:
-    """In a thread of its own: the processors that a thread may use are those of whatever it starts."""
-    with suppress(OSError):  # a sandbox that forbids it: then they share all of them
-        os.sched_setaffinity(0, processors)
-    run.start()
+class _Lane:
+    """One segment after the other, in a thread of its own: the processors that a thread may use are those of whatever
+    it starts, and what it starts dies with it."""
+
+    def __init__(self, processors: list[int], events: queue.SimpleQueue[Event]) -> None:
+        self.processors = processors
+        self.orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self.remote = RemoteLane()
+        self._events = events
+        self._thread = threading.Thread(target=self._work, name="cleanplate lane", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """When nothing runs, or after `remote.kill()`."""
+        self.orders.put(None)
+        self._thread.join(PATIENCE_S)
+
+    def _work(self) -> None:
+        with suppress(OSError):  # a sandbox that forbids it: then they share all of them
+            os.sched_setaffinity(0, self.processors)
+        while (order := self.orders.get()) is not None:
+            self._events.put(perform(order, self._listener(order.index), self.remote, len(self.processors)))
+        self.remote.close()
+
+    def _listener(self, index: int) -> Callable[[dict[str, Any]], None]:
+        def heard(event: dict[str, Any]) -> None:
+            if event["event"] == "frames":
+                self._events.put(Progress(index, event["done"]))
+
+        return heard
 
 
 def share(place: int, lanes: int) -> list[int]:

@@ -22,6 +22,7 @@ from pipeline.environment import cores
 from pipeline.instances import lock, private_dir
 from pipeline.jobs.engine import MOST_LANES, share
 from pipeline.jobs.work import Order, Outcome, perform
+from pipeline.remote_lane import RemoteLane
 
 TELL_S = 0.5  # between two words about how far it is
 Bytes = NDArray[np.uint8]
@@ -89,7 +90,7 @@ def _in_place(errand: Errand, told: Told) -> Outcome:
     try:
         with _in_folder(errand.folder):
             outputs = tuple(str(folder / Path(path).name) for path in order.outputs)
-            outcome = perform(replace(order, outputs=outputs), _listener(order.index, told))
+            outcome = perform(replace(order, outputs=outputs), _listener(order.index, told), _lane())
         if not outcome.error:
             for made, path in zip(outputs, order.outputs, strict=True):
                 os.replace(made, path)
@@ -105,9 +106,24 @@ def _on_copies(order: Order, copies: tuple[Bytes, ...], scratch: Path, told: Tol
         content.tofile(path)
     outputs = tuple(str(scratch / f"out-{Path(path).name}") for path in order.outputs)
     outcome = perform(
-        replace(order, cut=str(cut), config=str(config), outputs=outputs), _listener(order.index, told)
+        replace(order, cut=str(cut), config=str(config), outputs=outputs), _listener(order.index, told), _lane()
     )  # fmt: skip
     return replace(outcome, full=False), () if outcome.error else tuple(map(bytes_of, outputs))
+
+
+_kept: dict[tuple[str, ...], RemoteLane] = {}  # of this process: one at most
+
+
+def _lane() -> RemoteLane:
+    """What the last segment of this process has loaded serves the next one, on the same processors and in the same
+    folder."""
+    key = (os.getcwd(), *map(str, sorted(os.sched_getaffinity(0))))
+    if key not in _kept:
+        for lane in _kept.values():
+            lane.close()
+        _kept.clear()
+        _kept[key] = RemoteLane()
+    return _kept[key]
 
 
 def bytes_of(path: str) -> Bytes:

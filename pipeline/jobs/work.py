@@ -12,7 +12,8 @@ from typing import Any
 from pipeline.environment import cores
 from pipeline.jobs.durable import sha256_of
 from pipeline.jobs.recipe import SINK, checksums
-from pipeline.remote import Ending, RemoteRun, RunOrders
+from pipeline.remote import Ending, RunOrders
+from pipeline.remote_lane import RemoteLane
 
 COMPLETED_WITH_ERRORS = 4
 INTERRUPTED = (129, 130, 143)  # somebody wished it; a death by any other signal is a try that failed
@@ -78,14 +79,12 @@ def _stages(config: str) -> list[dict[str, Any]]:
     return found
 
 
-def perform(order: Order, heard: Callable[[dict[str, Any]], None] = lambda _: None) -> Outcome:
-    """Do it here and now, on the processors that this thread may use; `heard` gets the run's events, in a thread of its
-    own."""
-    run = RemoteRun(orders_of(order, cores()), heard)
-    run.start()
-    ending = run.wait()
-    assert ending is not None
-    return outcome_of(order, ending)
+def perform(
+    order: Order, heard: Callable[[dict[str, Any]], None], lane: RemoteLane, processors: int | None = None
+) -> Outcome:
+    """Do it in a lane, here and now; `heard` gets the run's events. `processors`: how many it may use; by default those
+    of this thread."""
+    return outcome_of(order, lane.run(orders_of(order, processors or cores()), heard))
 
 
 def outcome_of(order: Order, ending: Ending) -> Outcome:

@@ -91,6 +91,14 @@ class Inpainting(OnNetwork):
         if spec.live:
             self._ladder, self._pace = Ladder(self._levels()), Pace(1 / float(spec.rate))
 
+    def renew(self, spec: FrameSpec) -> bool:
+        """The same network; nothing is known of any frame but what a ladder has learned."""
+        if self._ladder is not None or spec.live:
+            return False
+        self._pins.close()  # the memory of the stream that has ended
+        self._pins, self._seam = Pins(self._inpainter.info.device), Seam(spec.height, spec.width)
+        return True
+
     def process(self, frame: Frame) -> None:
         """Write `clean`: `filled`, with the pixels of `rest` invented; and `level`: how well."""
         begun = self._clock()

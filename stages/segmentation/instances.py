@@ -56,6 +56,7 @@ class InstanceSegmentation(Finding):
     _labeller: Labeller = PrivateAttr()
     _whole: int = PrivateAttr(default=-1)
     _looks: Looks = PrivateAttr(default_factory=Looks)
+    _shape: tuple[int, int] = PrivateAttr(default=(0, 0))
 
     @property
     def least(self) -> float:
@@ -66,12 +67,23 @@ class InstanceSegmentation(Finding):
         """Load the model and warm it up on the stream's size. Raises SetupError."""
         super().setup(spec)
         self._labeller, self._looks = Labeller(spec.height, spec.width), Looks(spec.live)
+        self._shape = spec.height, spec.width
         across = self._across(max(spec.height, spec.width) / self.size)
         self._parts = tuple(layout(spec.height, spec.width, across)) if across > 1 else ()
         for part in self._parts[:1]:
             seconds = self._segmenter.warm_up(part.y1 - part.y0, part.x1 - part.x0)
             self.context.warmed(seconds * (len(self._parts) + 1))
         self._label = None if self._parts else self._ready_label(spec)
+
+    def renew(self, spec: FrameSpec) -> bool:
+        """The same network, warmed up for pictures of this size."""
+        if self._looks.live or spec.live or (spec.height, spec.width) != self._shape:
+            return False
+        self._pins.close()  # the memory of the stream that has ended
+        if self._label is not None:
+            self._pins = Pins(self._segmenter.info.device)
+        self._looks, self._whole = Looks(), -1
+        return True
 
     def process(self, frame: Frame) -> None:
         """Write `found` and `labels`. Raises FloatingPointError where the model's answer is not finite."""
