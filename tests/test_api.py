@@ -122,6 +122,7 @@ def test_an_interruption_while_the_workers_say_goodbye_is_not_lost(
     assert caught.value.report["frames"]["output"] == 60
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_a_run_is_stopped_though_the_program_that_began_it_goes_on(tmp_path: Path) -> None:
     (tmp_path / "toy.yaml").write_text(json.dumps(endless(tmp_path)))

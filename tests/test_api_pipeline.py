@@ -106,6 +106,7 @@ def test_what_a_callback_raises_is_told_at_the_end_of_the_block_where_nobody_wai
         wait_until(lambda: not run.running)
 
 
+@pytest.mark.long
 def test_the_end_of_the_block_ends_the_run_and_its_file(tmp_path: Path) -> None:
     clip, out = make_clip(tmp_path / "in.mp4", 200), tmp_path / "out.mp4"
     with Pipeline("remove-people", source=clip, target=out, sets=QUICK) as run:
@@ -177,6 +178,7 @@ def test_it_is_used_from_several_threads_at_once(tmp_path: Path) -> None:
     assert reports[0] is reports[1] is reports[2] is run.report
 
 
+@pytest.mark.long
 def test_two_run_beside_each_other_and_have_names_of_their_own(tmp_path: Path) -> None:
     config = toys(tmp_path, count=LONG, sleep=0.001)
     with Pipeline(config, source="in", target="null:") as one, Pipeline(config, source="in", target="null:") as two:

@@ -61,6 +61,7 @@ def test_the_verdict_and_its_tables_are_on_stdout_and_the_progress_is_not(tmp_pa
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_json_on_stdout_is_nothing_but_json(tmp_path: Path) -> None:
     done = bench(toy(tmp_path, taking(15)), "--input", DRAWN, "--rounds", "1", "--load", "0", "--json", "-")
     assert done.returncode == 0, done.stderr

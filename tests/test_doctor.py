@@ -165,6 +165,7 @@ def test_a_library_that_tries_to_call_home_is_named(monkeypatch, calls, switches
     assert word in finding.detail
 
 
+@pytest.mark.long
 def test_a_call_home_at_import_is_heard(monkeypatch, tmp_path):
     """The trial itself, with an engine that does it."""
     (tmp_path / "talkative.py").write_text(

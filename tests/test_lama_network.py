@@ -142,6 +142,7 @@ def test_a_weight_of_another_shape_is_named(traced: Any) -> None:
         lama_weights.folded(spoilt(traced, lambda state: state.update(extra)))
 
 
+@pytest.mark.long
 def test_batch_norm_s_counters_are_no_weights(traced: Any) -> None:
     def without(state: dict[str, Tensor]) -> None:
         for name in [name for name in state if name.endswith("num_batches_tracked")]:

@@ -103,6 +103,7 @@ def test_what_is_found_is_what_the_network_itself_says(architecture: str, tmp_pa
     assert np.isfinite(found.landmarks).all() == bool(shape and shape[0] == 5)
 
 
+@pytest.mark.long
 def test_a_checkpoint_is_a_detector_or_a_segmenter_by_what_is_in_it(tmp_path: Path) -> None:
     path = str(saved(tmp_path, network("yolo26n")))
     assert knows("detect", path)

@@ -29,6 +29,7 @@ def check_both(run: Run, ended: Ended, count: int = 60) -> None:
     assert ended.report["outputs"] == {"result": {"lines": count}, "masks": {"lines": count}}
 
 
+@pytest.mark.long
 def test_one_stage_feeds_two_outputs_and_both_complete(tmp_path: Path) -> None:
     run = Run(tmp_path, forked(tmp_path))
     check_both(run, run.end())

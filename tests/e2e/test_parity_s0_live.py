@@ -57,6 +57,7 @@ def test_s0_01_02_03_and_33_raw_bgr24_is_taken_to_the_byte_from_one_client_after
     assert counts(ended)["senders"] == 2
 
 
+@pytest.mark.long
 def test_s0_03_nobody_who_connects_is_told_with_the_line_that_sends(tmp_path: Path) -> None:
     with listening(tmp_path, "-o", "null:", "--set=ingest.timeout=0.5") as (run, port):
         ended = run.end()

@@ -50,6 +50,7 @@ def test_a_sink_whose_user_has_had_enough_ends_the_run_well(tmp_path: Path) -> N
     assert ended.report["outputs"]["output"]["idle"] >= 5
 
 
+@pytest.mark.long
 def test_what_a_source_is_doing_stands_in_the_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path, patient(tmp_path))
     monkeypatch.setenv("CLEANPLATE_STATE", str(tmp_path / "state"))

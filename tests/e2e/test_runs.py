@@ -31,12 +31,14 @@ def test_every_frame_comes_out_once_in_order_and_byte_for_byte(tmp_path: Path) -
     assert ended.report["output"] == {"lines": 60}
 
 
+@pytest.mark.long
 def test_several_workers_keep_the_order(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path, {**INVERT, "workers": 3, "with": {"sleep": 0.01}}))
     assert run.end().code == 0
     assert whole(run, 60)
 
 
+@pytest.mark.long
 def test_lasting_memory_is_carried_from_frame_to_frame(tmp_path: Path) -> None:
     total = {"name": "total", "uses": "tests.toys:Sum"}
     run = Run(tmp_path, toy(tmp_path, INVERT, total, sink="CollectWithMask"))
@@ -70,6 +72,7 @@ def test_a_frame_whose_stage_raises_goes_out_blank_and_the_run_says_so(tmp_path:
     assert len(run.lines()) == 60
 
 
+@pytest.mark.long
 def test_on_error_stop_ends_the_run_at_the_first_exception(tmp_path: Path) -> None:
     ended = Run(tmp_path, toy(tmp_path), "--set", "invert.poison=5", "--set", "invert.on_error=stop").end()
     assert ended.code == 4
@@ -130,6 +133,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     assert run.end(timeout=10).code in (130, 143)
 
 
+@pytest.mark.long
 def test_a_run_can_be_seen_and_stopped_by_its_name(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path), "--set", "ingest.count=100000", "--name", "mine")
     wait_until(lambda: run.output.exists() and run.output.stat().st_size > 100)

@@ -78,6 +78,7 @@ def test_scaling_up_and_down_loses_and_reorders_nothing(tmp_path: Path) -> None:
     assert len(lines) > 20
 
 
+@pytest.mark.long
 def test_what_a_removed_worker_held_is_finished_first(tmp_path: Path) -> None:
     slow = {**DYE, "with": {"sleep": 0.1}, "workers": 2}
     run = begin(tmp_path, slow, INVERT, count=60)
@@ -191,6 +192,7 @@ def test_a_worker_killed_while_it_is_told_of_a_change_holds_up_nobody(tmp_path: 
     assert stop_early(run)[-1][4] == 9
 
 
+@pytest.mark.long
 def test_a_pause_brings_in_nothing_and_loses_nothing(tmp_path: Path) -> None:
     run = begin(tmp_path, count=300)
     frame = ask("toy", Pause())["frame"]

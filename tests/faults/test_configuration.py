@@ -170,6 +170,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert [line[:4] for line in run.lines()] == [[i, i, 0, 1] for i in range(len(run.lines()))]
 
 
+@pytest.mark.long
 @pytest.mark.fault("F6")
 def test_values_that_no_successor_could_be_told_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fits into a message, but both together do not, and a worker is started with all of them."""

@@ -159,6 +159,7 @@ def test_a_folder_that_goes_away_in_mid_run_is_told_with_its_name(tmp_path: Path
     assert not folder.exists()
 
 
+@pytest.mark.long
 @pytest.mark.fault("B10")
 def test_all_that_is_written_before_the_end_lies_beside_the_output(tmp_path: Path) -> None:
     """Completing it is a rename, which cannot cross from one file system to another."""

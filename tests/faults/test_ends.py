@@ -49,6 +49,7 @@ def test_a_stage_that_has_worked_but_cannot_be_set_up_again_is_a_failure_while_r
     assert ended.report["ledger_balanced"]
 
 
+@pytest.mark.long
 def test_an_exception_of_any_length_and_any_characters_is_told(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path, {**INVERT, "with": {"poison": 5, "words": 90_000}}))
     ended = run.end()
@@ -58,6 +59,7 @@ def test_an_exception_of_any_length_and_any_characters_is_told(tmp_path: Path) -
     assert len(run.lines()) == 60
 
 
+@pytest.mark.long
 def test_a_stage_that_raises_while_closing_does_not_spoil_a_whole_result(tmp_path: Path) -> None:
     broken = {**INVERT, "with": {"broken_close": True}}
     ended = Run(tmp_path, toy(tmp_path, broken), "--set", "invert.on_error=stop").end()

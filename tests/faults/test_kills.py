@@ -64,6 +64,7 @@ def test_a_stage_that_always_dies_in_set_up_ends_the_run_in_words(tmp_path: Path
     assert "invert: died 4 times before a first frame (signal 9)" in ended.stderr
 
 
+@pytest.mark.long
 def test_a_retry_of_a_frame_that_raised_once_is_not_seen_outside(tmp_path: Path) -> None:
     """An exception outside the stage's own code ends the worker; another one does the frame again."""
     run = Run(tmp_path, toy(tmp_path), fault=f"invert:before_commit:5=raise@{tmp_path}/once")
@@ -72,6 +73,7 @@ def test_a_retry_of_a_frame_that_raised_once_is_not_seen_outside(tmp_path: Path)
     assert [line[:4] for line in run.lines()] == [[i, i, 0, 1] for i in range(60)]
 
 
+@pytest.mark.long
 @pytest.mark.fault("A11", "F9")
 def test_the_name_and_output_of_a_killed_run_are_free_again(tmp_path: Path) -> None:
     run = Run(tmp_path, toy(tmp_path), "--set", "ingest.count=1000000", "--name", "mine")

@@ -103,6 +103,7 @@ def workers_of(run: Run) -> list[int]:
     return [one.pid for one in processes_of(run.folder) if one.pid != run.process.pid]
 
 
+@pytest.mark.long
 @pytest.mark.fault("A14")
 @pytest.mark.parametrize("number", sample(signal.SIGTERM, rarely=(signal.SIGHUP,)), ids=lambda number: number.name)
 def test_a_system_that_signals_every_process_at_once_gets_a_finished_file(
@@ -141,6 +142,7 @@ def test_frames_that_take_too_long_to_finish_are_dropped_and_the_file_is_complet
     assert inside.result.report["output"]["lines"] == frames["output"], "the sink has completed its file"
 
 
+@pytest.mark.long
 @pytest.mark.fault("A14")
 def test_a_terminal_that_is_closed_ends_a_run_like_any_other_signal(tmp_path: Path) -> None:
     """Whatever it says from then on goes nowhere, and that is no reason to fail."""

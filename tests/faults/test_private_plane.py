@@ -205,7 +205,10 @@ def test_nothing_that_runs_code_on_arrival_is_sent_or_read(path: Path) -> None:
     if path == ROOT / "benchmarks" / "peers.py":
         assert "multiprocessing" in path.read_text()
         return
-    for node in ast.walk(ast.parse(path.read_text())):
+    source = path.read_text()
+    if not any(word in source for word in BANNED_MODULES | BANNED_CALLS | {"allow_pickle"}):
+        return  # nothing to be parsed for
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             assert not BANNED_MODULES & {alias.name.partition(".")[0] for alias in node.names}, node.lineno
         elif isinstance(node, ast.ImportFrom):

@@ -75,7 +75,9 @@ def test_memory_that_is_refused_is_an_error_of_one_frame_and_kills_nobody(tmp_pa
                 resource.prlimit(member.process.pid, resource.RLIMIT_AS, (most, most))
 
     hungry = {"dies": {"mid_write": 20}, "deed": "hog"} | ({"once": ""} if always else {})
-    inside = Inside(tmp_path, mortal(tmp_path, ingest={"sleep": 0.02}, negative=hungry), limit)
+    config = mortal(tmp_path, ingest={"sleep": 0.02}, negative=hungry)
+    config["stages"][2]["uses"] = "tests.faults.mortal:Patient"
+    inside = Inside(tmp_path, config, limit)
     assert inside.result.report["runtime"]["deaths"] == []
     assert [line[0] for line in inside.lines() if line[2]] == ([20] if always else [])
     assert inside.result.report["result"] == ("completed_with_errors" if always else "completed")
@@ -104,6 +106,7 @@ def events(folder: Path, kind: str, stage: str) -> list[str]:
     return [one["text"] for one in records if one["kind"] == kind and one["stage"].startswith(stage)]
 
 
+@pytest.mark.long
 @pytest.mark.fault("A10")
 def test_a_stage_that_dies_at_every_start_is_given_longer_and_longer_waits_and_then_up(tmp_path: Path) -> None:
     """Another run beside it goes on."""

@@ -79,6 +79,7 @@ def test_a_worker_that_freezes_after_its_commit_gives_back_what_was_granted_ahea
     assert silenced(inside) == ["output"]
 
 
+@pytest.mark.long
 @pytest.mark.fault("A4")
 @pytest.mark.parametrize("word", sample("shutdown", rarely=("load",)))
 def test_workers_that_freeze_while_they_load_or_end_hold_up_nobody_for_long(

@@ -122,6 +122,7 @@ def test_the_source_signals_no_process_by_a_number_that_may_be_anothers_by_now()
     assert [place for place in found if re.search(r"\bos\.kill|psutil", place)] == []
 
 
+@pytest.mark.long
 @pytest.mark.fault("A15")
 def test_every_signal_of_a_supervisor_goes_through_a_pidfd_or_to_the_group_of_a_worker_not_yet_reaped(
     tmp_path: Path,

@@ -65,6 +65,7 @@ def test_a_file_waits_and_loses_nothing(tmp_path: Path) -> None:
     assert ended.report["latency_ms"]["p50"] > 1000 * 3 * SLOW_S, "they have waited"
 
 
+@pytest.mark.long
 def test_of_a_live_source_the_newest_comes_out_whole_and_the_older_are_dropped_where_they_wait(tmp_path: Path) -> None:
     run = Run(
         tmp_path, toy(tmp_path, source="LiveNumbers"), "--set", f"output.sleep={SLOW_S}", "--set=ingest.count=1500"

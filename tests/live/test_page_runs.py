@@ -138,6 +138,7 @@ def test_a_worker_that_is_killed_calls_again(begin: Callable[..., Run], peer: We
     assert end.report["output"]["frames"] == end.frames["output"]
 
 
+@pytest.mark.long
 def test_who_opens_a_page_in_a_pause_sees_the_last_picture(begin: Callable[..., Run], peer: Web) -> None:
     with going(begin(peer.address)) as run:
         peer.accept()
@@ -172,6 +173,7 @@ def test_who_watches_when_a_run_pauses_sees_its_very_last_frame(begin: Callable[
         ended(run)
 
 
+@pytest.mark.long
 def test_the_last_picture_of_a_film_comes_though_nobody_asked(begin: Callable[..., Run], peer: Web) -> None:
     with going(begin(peer.address, count=30)) as run:
         peer.accept()
@@ -195,6 +197,7 @@ def test_frames_that_nobody_vouches_for_are_shown_as_blank(begin: Callable[..., 
         run.end()
 
 
+@pytest.mark.long
 def test_without_a_web_process_a_run_is_as_ever(begin: Callable[..., Run], tmp_path: Path) -> None:
     end = begin(f"page:{tmp_path / 'nobody.sock'}", count=20).end()
     assert end.code == 0, end.stderr

@@ -113,6 +113,7 @@ def test_a_full_disk_costs_the_oldest_files_and_then_frames_and_never_the_run(tm
     assert ended.report["output"]["deleted"] == 16 - len(found)
 
 
+@pytest.mark.long
 @needs_mounts
 def test_a_disk_without_room_from_the_beginning_is_said_and_the_frames_are_counted(tmp_path: Path) -> None:
     disk = on_disk(tmp_path, "size=300k", prepare="head -c 250000 /dev/zero > other")

@@ -175,6 +175,7 @@ def test_pictures_that_stop_without_a_word_are_a_loss(transport: str) -> None:
         assert watched.context.counts["timeouts"] >= 1
 
 
+@pytest.mark.long
 @pytest.mark.fault("D1")
 def test_a_stalled_line_is_given_up_and_opened_anew(server: Rtsp, between: Proxy) -> None:
     with watching(stream(address_of(between), transport="tcp", silence=1)) as watched:

@@ -96,6 +96,7 @@ def test_a_4k_frame_is_a_frame(start) -> None:
     assert run.end().frames["output"] == 6
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_is_followed_by_one_that_waits_for_the_next_sender(start) -> None:
     run = start(f"width={WIDTH}&height={HEIGHT}&rate=30", port=free_port(), give_up=4)
     port = port_of(run)
@@ -146,6 +147,7 @@ def test_a_wrong_size_is_one_line_with_the_flag(start) -> None:
     assert ended.frames["output"] == 0
 
 
+@pytest.mark.long
 def test_nut_needs_no_size(start) -> None:
     run = start("", give_up=1)
     words = ("-c:v", "rawvideo", "-f", "nut")

@@ -210,6 +210,7 @@ def test_a_live_setting_acts_at_once_and_a_refused_one_is_put_back_with_its_reas
     running.forgive(422)
 
 
+@pytest.mark.long
 def test_frozen_settings_wait_for_one_apply_and_the_session_goes_on_with_them(visit: Visit) -> None:
     """S3-08 (height, rate, apply)."""
     visit.start("toy")

@@ -75,6 +75,7 @@ def test_a_page_gets_no_more_than_two_pictures_that_it_has_not_drawn(program: Pr
     assert shown == 2
 
 
+@pytest.mark.long
 def test_nothing_is_encoded_while_nobody_wants_a_picture(program: Program) -> None:
     session = program.begin("toy", pinned=True)
     program.await_state(session["id"], "running")
@@ -159,6 +160,7 @@ def test_a_session_begins_anew_with_other_settings_and_its_page_stays(program: P
     assert fields["level"] == 9  # what was set is not forgotten
 
 
+@pytest.mark.long
 def test_a_killed_pipeline_is_told_of_in_words_and_can_begin_again(served: Served, program: Program) -> None:
     session = program.begin("plain")
     with program.page(session["id"], views=["result"], width=64) as page:

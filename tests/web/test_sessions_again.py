@@ -55,6 +55,7 @@ def test_a_restart_loses_no_setting_and_one_that_is_refused_changes_nothing(prog
     assert program.post(f"{path}/restart", json={"pipeline": "plain"}).status_code == 200
 
 
+@pytest.mark.long
 def test_a_session_that_is_begun_anew_twice_at_once_has_one_pipeline(served: Served, program: Program) -> None:
     session = program.begin("plain", pinned=True)
     path = f"/api/sessions/{session['id']}/restart"

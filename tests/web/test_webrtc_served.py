@@ -111,6 +111,7 @@ def test_webrtc_shows_result_and_input_of_a_running_pipeline_and_lets_go_of_ever
         asyncio.run(scene(served, program, ident))
 
 
+@pytest.mark.long
 @pytest.mark.fault("D8")
 def test_a_session_that_ends_ends_its_connections(folder: Path) -> None:
     async def scene(program: Program, ident: str) -> None:
