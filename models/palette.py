@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from models.base import Image
 from models.guided import Plane
 
-BITS = 5  # of each channel that are told apart
-MOST = 128  # colours of a palette
+BITS = 6  # of each channel that are told apart
+MOST = 192  # colours of a palette
 ROUNDS = 3  # of Lloyd's algorithm
-ALIKE = 6.0  # levels: colours that differ by so much vouch for each other by 0.6
+ALIKE = 4.5  # levels: colours that differ by so much vouch for each other by 0.6
 TILE = 8  # pixels a side of what is counted together
 AROUND = 6  # tiles to either side that count as near
 PRIOR = 0.5  # pixels of either kind that are taken to have been seen of each colour, so that none is impossible

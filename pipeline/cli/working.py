@@ -27,6 +27,7 @@ from pipeline.jobs.seams import measure_seams, standing_out
 from pipeline.jobs.stitching import is_joined, stitch
 from pipeline.outlets import SCHEME
 from pipeline.reading import escaped, printable
+from stages.media import shown
 from stages.output.wishes import CONTAINERS
 
 ENGINES = ("local", "ray")
@@ -91,7 +92,7 @@ def errands_of(videos: Sequence[str], outputs: Sequence[str], config: str) -> li
 def _videos_in(folder: str) -> list[str]:
     found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in VIDEOS and path.is_file())
     if not found:
-        raise ConfigError(f"{printable(folder)}: there is no video in it")
+        raise ConfigError(f"{shown(folder)}: there is no video in it")
     return [str(path) for path in found]
 
 
@@ -106,7 +107,7 @@ def run_all(calls: Sequence[tuple[str, Call]], where: Where, *, allow_gaps: bool
     code = 0
     for number, (video, call) in enumerate(calls, 1):
         if len(calls) > 1 and not quiet:
-            say(f"[{number}/{len(calls)}] {printable(video)}")
+            say(f"[{number}/{len(calls)}] {shown(video)}")
         try:
             code = run_one(video, call, where, allow_gaps=allow_gaps, offline=offline, quiet=quiet) or code
         except Interrupted:
@@ -158,7 +159,7 @@ def look_at_seams(job: Opened, told: Callable[[str], None]) -> None:
 
 def _check_folder(folder: Path) -> None:
     if not folder.absolute().parent.is_dir():
-        raise ConfigError(f"--output: there is no folder {printable(str(folder.parent))}")
+        raise ConfigError(f"--output: there is no folder {shown(folder.parent)}")
 
 
 def _judge(manifest: Manifest, told: Callable[[str], None]) -> int:
@@ -222,10 +223,10 @@ def find(video: str, outputs: Sequence[str] | None) -> tuple[Path, Manifest]:
         folders = sorted(path for path in beside.glob(f"*{BESIDE}") if _is_of(path, video))
     found = [(folder, manifest) for folder in folders if (manifest := load(folder)) is not None]
     if not found:
-        raise ConfigError(f"{printable(video)}: no job of it{' stands there' if outputs else '; say --output'}")
+        raise ConfigError(f"{shown(video)}: no job of it{' stands there' if outputs else '; say --output'}")
     if len(found) > 1:
         names = ", ".join(str(folder).removesuffix(BESIDE) for folder, _ in found)
-        raise ConfigError(f"{printable(video)}: has several jobs; say --output: {names}")
+        raise ConfigError(f"{shown(video)}: has several jobs; say --output: {names}")
     return found[0]
 
 

@@ -11,7 +11,7 @@ from pipeline.errors import ConfigError, RunError
 from pipeline.frame import FrameSpec
 from pipeline.jobs.durable import write_durably
 from pipeline.jobs.pieces import Piece
-from pipeline.reading import printable
+from stages.media import shown
 
 VERSION = 1
 NAME = "job.json"
@@ -133,7 +133,7 @@ def save(manifest: Manifest, folder: Path) -> None:
     try:
         write_durably(folder / NAME, manifest.model_dump_json(indent=1) + "\n")
     except OSError as error:
-        raise RunError(f"{printable(str(folder / NAME))}: cannot be written: {error.strerror}") from error
+        raise RunError(f"{shown(folder / NAME)}: cannot be written: {error.strerror}") from error
 
 
 def load(folder: Path) -> Manifest | None:
@@ -144,16 +144,16 @@ def load(folder: Path) -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{printable(str(path))}: cannot be read: {error}") from error
+        raise ConfigError(f"{shown(path)}: cannot be read: {error}") from error
     try:
         found = Manifest.model_validate_json(text)
     except ValidationError as error:
         what = f"{error.errors()[0]['msg']} at {'.'.join(map(str, error.errors()[0]['loc']))}"
         version = f"of another version than {VERSION}" if '"version"' in text else "no manifest of a job"
         raise ConfigError(
-            f"{printable(str(path))}: {version} ({what}); nothing was changed: finish it with the version that"
+            f"{shown(path)}: {version} ({what}); nothing was changed: finish it with the version that"
             " began it, or take another output"
         ) from error
     if found.version != VERSION:
-        raise ConfigError(f"{printable(str(path))}: version {found.version}, but this reads {VERSION}")
+        raise ConfigError(f"{shown(path)}: version {found.version}, but this reads {VERSION}")
     return found

@@ -22,6 +22,7 @@ from pipeline.jobs.recipe import Recipe, recipe_of, sinks_of, source_of
 from pipeline.jobs.scenes import scene_changes
 from pipeline.reading import printable
 from stages.ingest.span import parse_time
+from stages.media import shown
 
 BESIDE = ".job"
 SCENES = "scenes"
@@ -103,7 +104,7 @@ def _input(video: str) -> Input:
         status = path.stat()
         return Input(path=str(path.absolute()), size=status.st_size, mtime_ns=status.st_mtime_ns, ends=ends_of(path))
     except OSError as error:
-        raise RunError(f"{printable(video)}: cannot be read: {error.strerror}") from error
+        raise RunError(f"{shown(video)}: cannot be read: {error.strerror}") from error
 
 
 def _plan(video: str, spec: FrameSpec, call: Call, recipe: Recipe, given: Input) -> Manifest:

@@ -24,8 +24,6 @@ _HOST_PORT = re.compile(r"(?:ray://)?\[?(.+?)\]?:(\d{1,5})")
 ANSWER_S = 10.0
 # Ray's own name for "this machine only": then it listens on the loopback interface, on Linux as well.
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
-# Ray's agents look this often, in seconds, whether it still lives, and go when it does not five times.
-SOON = {"RAY_AGENT_CHECK_PARENT_INTERVAL_S": "1"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def _start() -> Cluster:
 def _keep_to_this_machine() -> None:
     """Who listens on a port runs what it is told: nobody else may connect, and no other user of this machine. The token
     is the same for all that this process starts: Ray reads it once."""
-    os.environ.update(LOOPBACK | SOON)
+    os.environ.update(LOOPBACK)
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 

@@ -34,6 +34,7 @@ def test_a_clock_that_is_blurred_between_two_pictures_is_not_read() -> None:
     assert read((one // 2 + other // 2).astype(np.uint8)) is None
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.alone
 @pytest.mark.skipif(glass_page.chromium() is None, reason="no Chromium here")
