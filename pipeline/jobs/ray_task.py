@@ -119,11 +119,16 @@ def _lane() -> RemoteLane:
     folder."""
     key = (os.getcwd(), *map(str, sorted(os.sched_getaffinity(0))))
     if key not in _kept:
-        for lane in _kept.values():
-            lane.close()
-        _kept.clear()
+        let_go()
         _kept[key] = RemoteLane()
     return _kept[key]
+
+
+def let_go() -> None:
+    """End what is kept for a next segment."""
+    for lane in _kept.values():
+        lane.close()
+    _kept.clear()
 
 
 def bytes_of(path: str) -> Bytes:

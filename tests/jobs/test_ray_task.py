@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +24,7 @@ from pipeline.jobs.pieces import pieces
 from pipeline.jobs.ray_task import Errand, bytes_of, do, sees
 from pipeline.jobs.recipe import recipe_of, source_of
 from pipeline.jobs.work import Order, perform
+from pipeline.remote_lane import RemoteLane
 from tests.clips import make_clip
 from tests.copying import write_copying
 
@@ -30,12 +33,13 @@ Errands = tuple[Errand, list[tuple[int, int]]]
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the machine keeps its places."""
     root = tmp_path / "tmp"
     root.mkdir()
     monkeypatch.setattr(ray_task.tempfile, "gettempdir", lambda: str(root))
-    return root / f"cleanplate-lanes-{os.getuid()}"
+    yield root / f"cleanplate-lanes-{os.getuid()}"
+    ray_task.let_go()
 
 
 @pytest.fixture
@@ -71,7 +75,8 @@ def test_where_the_jobs_folder_is_seen_the_result_appears_in_it_whole(errand: Er
 
 def test_where_it_is_not_seen_the_same_is_made_of_copies_and_comes_back(errand: Errand, tmp_path: Path) -> None:
     order = errand.order
-    expected = perform(replace(order, outputs=(str(tmp_path / "expected.nut"),)))
+    with closing(RemoteLane()) as lane:
+        expected = perform(replace(order, outputs=(str(tmp_path / "expected.nut"),)), lambda _: None, lane)
     copies = tuple(bytes_of(path) for path in (order.cut, order.config))
     found = do(replace(errand, secret="another's"), lambda: copies, lambda *_: None)
     assert found.outcome is not None
