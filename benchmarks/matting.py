@@ -57,7 +57,7 @@ def speed(rounds: int, frames: int, told: Told) -> dict[str, Any]:
                 found.setdefault(what, []).append(fps)
     return {
         "rounds": rounds, "frames": frames, "size": f"{WIDTH}x{HEIGHT}", "others_busy": round(others.processors(), 2),
-        "rvm": "random weights of the MobileNetV3 network's architecture",
+        "network": "random weights of the MobileNetV3 network's architecture",
         **{model: _figures(found[model], found[f"usual_{model}"]) for model in ("refined", "rvm")},
     }  # fmt: skip
 

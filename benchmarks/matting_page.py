@@ -20,7 +20,7 @@ QUALITY = (
 )
 SPEED = (
     "`cleanplate run` at {size}, beside the usual script (batch 1, torch in float32, decode, infer, encode one after "
-    "the other) with the same model, in turn; medians of {rounds} rounds. *rvm* with {rvm}. Other programs took "
+    "the other) with the same model, in turn; medians of {rounds} round(s). *rvm* with {network}. Other programs took "
     "{others_busy:.2f} processors meanwhile.\n"
 )
 
