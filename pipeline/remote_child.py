@@ -91,7 +91,8 @@ def main(parent: int) -> int:
     with ExitStack() as left:
         heritage: Heritage | None = None
         while True:
-            code, error, report, stays = RunError.exit_code, None, {}, False
+            code, error, stays = RunError.exit_code, None, False
+            report: dict[str, Any] = {}
             try:
                 if (orders := _read_orders(sys.stdin.fileno(), needed=heritage is None)) is None:
                     return 0
