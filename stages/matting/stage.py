@@ -68,6 +68,10 @@ class Matting(OnNetwork):
         self._nothing = {name: np.zeros(shape, kind) for name, (shape, kind) in self._remembered(spec).items()}
         self.context.warmed(self._matter.warm_up(spec.height, spec.width))
 
+    def renew(self, spec: FrameSpec) -> bool:
+        """The same model: what it remembers of a stream lies in that stream's memory."""
+        return all(self._nothing[name].shape == shape for name, (shape, _) in self._remembered(spec).items())
+
     def changed(self, fields: frozenset[str]) -> None:
         """The new values count from the next frame on."""
         if self.model == "refined":
