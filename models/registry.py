@@ -66,6 +66,7 @@ class Listing:
     weights: str = ""
     size: int = 0
     checksum: str = ""
+    brought: bool = False  # weights that nobody fetches: a file of one's own
 
 
 def load_segmenter(name: str, *, classes: list[str], weights_file: str | None = None, **options: Any) -> Segmenter:
@@ -158,7 +159,8 @@ def knows(task: Task, name: str) -> bool:
 
 def _listing(entry: Entry, hashed: bool) -> Listing:
     if entry.brought:
-        return Listing(entry.name, entry.task, entry.source, entry.licence, "missing", "give it as `weights`")
+        facts = entry.name, entry.task, entry.source, entry.licence
+        return Listing(*facts, "missing", "give it as `weights`", brought=True)
     if not entry.weights:
         return Listing(entry.name, entry.task, entry.source, entry.licence, "present", "needs no weights")
     known, status = weights.KNOWN[entry.weights], weights.status(entry.weights, hashed=hashed)

@@ -97,8 +97,11 @@ def models() -> Iterator[Finding]:
     """What is here, byte for byte. What is not, is fetched when a run needs it; but no run fetches lama of itself."""
     from models.registry import catalogue
 
-    absent = []
+    absent, own = [], []
     for entry in catalogue():
+        if entry.brought:
+            own.append(entry.name)
+            continue
         if entry.state == "missing" and entry.name != "lama":
             absent.append(entry.name)
             continue
@@ -108,6 +111,8 @@ def models() -> Iterator[Finding]:
         yield Finding("PASS" if entry.state == "present" else worst, f"model {entry.name}", said, fix)
     if absent:
         yield Finding("PASS", "other models", f"fetched when a run needs them: {', '.join(absent)}")
+    if own:
+        yield Finding("PASS", "models of your own", f"run with a file that you give: {', '.join(own)}")
 
 
 def engines() -> Iterator[Finding]:
