@@ -134,7 +134,8 @@ class Crew:
         """Leave a worker to the next run, and know it no more; False where it cannot be."""
         built = self.stages[member.stage]
         heir = Heir(built.name, built.uses, member.number, member.threads, member.identity, member.process)
-        if self._heritage is None or not self._heritage.keep(heir, member.state):
+        tied = bool(self.environment) and built.stage.heavy  # to what ends with this run
+        if tied or self._heritage is None or not self._heritage.keep(heir, member.state):
             return False
         del self.members[member.incarnation]
         del self.by_identity[member.identity]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import shutil
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from pipeline.environment import state_dir
 from pipeline.errors import CleanplateError, RunError
 from pipeline.events import Events
 from pipeline.heritage import Heritage
-from pipeline.instances import private_dir
+from pipeline.instances import lock, private_dir
 from pipeline.lifeline import die_with_parent
 from pipeline.masking import masked
 from pipeline.remote import RunOrders
@@ -114,13 +114,16 @@ def main(parent: int) -> int:
 
 @contextmanager
 def _lasting() -> Iterator[Heritage]:
-    """For all runs of this process."""
-    folder = Path(tempfile.mkdtemp(prefix="lane-", dir=private_dir(state_dir())))
+    """For all runs of this process. Whoever sweeps the folder of runs knows by the lock that it is in use."""
+    folder = private_dir(state_dir()) / f"lane-{secrets.token_hex(8)}"
+    held = lock(folder / "lock")
+    assert held is not None, folder
     try:
         with closing(Heritage(folder, lasting=True)) as heritage:
             yield heritage
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
 
 
 def _read_orders(fd: int, *, needed: bool) -> RunOrders | None:

@@ -93,7 +93,8 @@ def _keep(given: str, outputs: Sequence[str], report: Path | None) -> None:
 
 def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None], mps: Mps, log: RunLog) -> None:
     try:
-        mps.share(supervisor.plan, log)
+        if not (supervisor.lasting and supervisor.plan.config.gpu.mps == "auto"):  # a daemon of this run ends with it
+            mps.share(supervisor.plan, log)
     except SetupError as error:
         supervisor.fail(error.exit_code, str(error))
         return

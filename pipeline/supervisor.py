@@ -75,7 +75,7 @@ class Supervisor:
         self.failure: tuple[int, str] | None = None
         self.interrupted = 0  # the signal that asked to end
         self._heritage = heritage or Heritage(folder)
-        self._server = self._heritage.server
+        self._server, self.lasting = self._heritage.server, self._heritage.lasting
         self._admin = AdminServer(folder)
         self.wait = Wait(self._server.socket, self._admin.socket)
         self.crew = Crew(plan.stages, self._server.endpoint, log, self._heritage)

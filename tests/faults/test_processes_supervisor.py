@@ -114,7 +114,8 @@ def test_the_source_signals_no_process_by_a_number_that_may_be_anothers_by_now()
     own = r".*: (member|process|self|\w+\.process|member\.process)\.kill"
     children = (
         r"pipeline/mps\.py: self\._keeper\.kill|.*/srt\.py: program\.kill|.*/push_carrier\.py: self\._child\.kill"
-        r"|pipeline/remote(_lane)?\.py: (self\._)?child\.kill|pipeline/jobs/engine\.py: lane\.remote\.kill|pipeline/handle\.py: (self\._)?run\.kill"
+        r"|pipeline/remote(_lane)?\.py: (self\._)?child\.kill|pipeline/jobs/engine\.py: lane\.remote\.kill"
+        r"|pipeline/handle\.py: (self\._)?run\.kill"
         r"|pipeline/web/session\.py: child\.kill|pipeline/web/spawned\.py: self\._process\.kill"
     )
     allowed = re.compile(rf"pipeline/process\.py: .*|{children}|{own}")
