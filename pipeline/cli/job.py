@@ -190,7 +190,7 @@ def stitch(
     debug: Debug = False,
 ) -> None:
     from pipeline.cli import working
-    from pipeline.jobs.job import locked
+    from pipeline.jobs.locking import locked
     from pipeline.jobs.opening import open_job
     from pipeline.jobs.stitching import stitch as join
 
@@ -210,7 +210,7 @@ def clean(
     debug: Debug = False,
 ) -> None:
     from pipeline.cli import working
-    from pipeline.jobs.job import locked
+    from pipeline.jobs.locking import locked
 
     folder, manifest = working.find(video, outputs)
     finished = manifest.joined == manifest.contents and all(Path(made).exists() for made in manifest.call.outputs)

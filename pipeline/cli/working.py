@@ -20,7 +20,8 @@ from pipeline.cli.weights import ensure_weights
 from pipeline.errors import CleanplateError, ConfigError, RunError
 from pipeline.instances import is_locked
 from pipeline.jobs.engine import MOST_LANES, Engine, Local
-from pipeline.jobs.job import Job, locked
+from pipeline.jobs.job import Job
+from pipeline.jobs.locking import locked
 from pipeline.jobs.manifest import Call, Manifest, load
 from pipeline.jobs.opening import BESIDE, Opened, folder_of, open_job
 from pipeline.jobs.seams import measure_seams, standing_out

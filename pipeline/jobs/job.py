@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.environment import cores
-from pipeline.errors import CleanplateError, ConfigError, RunError
-from pipeline.instances import lock
+from pipeline.errors import CleanplateError, RunError
 from pipeline.jobs.cutting import Cut, Cutter
 from pipeline.jobs.engine import Engine, Progress
 from pipeline.jobs.index import Index, read_index
@@ -122,6 +120,7 @@ class Job:
             elif event is not None:
                 segment = self.manifest.segments[event.index]
                 self._end(segment, event)
+                queue += self._made_with_others(segment)
                 if segment.state == "todo":
                     queue.insert(0, segment)
                 elif trial and segment.state == "done":
@@ -202,6 +201,18 @@ class Job:
             self._discard_cut(segment)
         self._save()
 
+    def _made_with_others(self, latest: Segment) -> list[Segment]:
+        """Segments that were done with other weights than the latest one, of models of the same names: they are to be
+        done again."""
+        now = latest.hashes.models if latest.state == "done" else {}
+        found = [one for one in self.manifest.segments if one.state == "done" and _differ(one.hashes.models, now)]
+        for segment in found:
+            segment.forget()
+        if found:
+            self.told(f"the weights of a model have changed: {len(found)} segments are done again")
+            self._save()
+        return found
+
     def _fail(self, segment: Segment, outcome: Outcome) -> None:
         segment.tries += 1
         segment.error = outcome.error
@@ -266,31 +277,11 @@ def _next(fresh: Iterator[Cut], segment: Segment, cutter: Cutter) -> Cut:
     return next(cutter.cuts([segment.piece]))
 
 
+def _differ(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    return any(before[name] != now[name] for name in before.keys() & now.keys())
+
+
 def _check_room(segment: Segment, error: CleanplateError) -> None:
     """Where there is no room, no other way will find any. Raises RunError."""
     if any(text in str(error) for text in NO_ROOM):
         raise RunError(f"segment {segment.index}: {error}; make room and give the same command again") from error
-
-
-def _forget_if_empty(folder: Path) -> None:
-    """A job that was refused leaves nothing."""
-    with suppress(OSError):
-        if os.listdir(folder) == ["lock"]:
-            (folder / "lock").unlink()
-            folder.rmdir()
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """A job is nobody else's while its lock is held. Raises ConfigError where it is."""
-    with ExitStack() as held:
-        try:
-            folder.mkdir(exist_ok=True)
-            fd = lock(folder / "lock")
-        except OSError as error:
-            raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
-        if fd is None:
-            raise ConfigError(f"{folder}: another process is at work on this job")
-        held.callback(os.close, fd)
-        held.callback(_forget_if_empty, folder)
-        yield

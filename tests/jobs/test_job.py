@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import CleanplateError, ConfigError, RunError
 from pipeline.jobs import job as jobs
-from pipeline.jobs.job import locked
-from pipeline.jobs.manifest import load
+from pipeline.jobs.locking import locked
+from pipeline.jobs.manifest import load, save
 from pipeline.jobs.work import Order, Outcome
 from tests.clips import make_clip
 from tests.copying import write_copying
@@ -54,6 +55,27 @@ def test_the_same_again_does_nothing(tmp_path: Path, video: Path, config: str) -
     work(video, call_of(config, tmp_path / "o.mkv"))
     _, engine, said = work(video, call_of(config, tmp_path / "o.mkv"))
     assert engine.orders == []
+    assert said == []
+
+
+def test_other_weights_of_the_same_name_have_what_was_done_with_the_old_ones_done_again(
+    tmp_path: Path, video: Path, config: str
+) -> None:
+    call = call_of(config, tmp_path / "o.mkv")
+    job, _, _ = work(video, call)
+    for segment in job.manifest.segments[3:5]:
+        segment.forget()
+    save(job.manifest, job.folder)
+    after, engine, said = work(video, call, Fake(lambda order, _: replace(done(order), models={"net": "b" * 64})))
+    assert sorted(engine.done) == list(range(COUNT))
+    assert said == [f"the weights of a model have changed: {COUNT - 2} segments are done again"]
+    assert all(segment.hashes.models == {"net": "b" * 64} for segment in after.manifest.segments)
+
+
+def test_a_model_that_another_segment_had_not_asks_for_nothing(tmp_path: Path, video: Path, config: str) -> None:
+    only = Fake(lambda order, _: replace(done(order), models={f"net-{order.index}": "c" * 64}))
+    _, engine, said = work(video, call_of(config, tmp_path / "o.mkv"), only)
+    assert engine.done == list(range(COUNT))
     assert said == []
 
 

@@ -19,7 +19,8 @@ import pytest
 from pipeline.cli.working import Where
 from pipeline.errors import ConfigError, SetupError
 from pipeline.jobs.engine import Local
-from pipeline.jobs.job import Job, State, locked
+from pipeline.jobs.job import Job, State
+from pipeline.jobs.locking import locked
 from pipeline.jobs.manifest import Call
 from pipeline.jobs.opening import folder_of, open_job
 from pipeline.jobs.ray_cluster import open_cluster
