@@ -131,7 +131,7 @@ def test_frames_that_take_too_long_to_finish_are_dropped_and_the_file_is_complet
     def interrupt(inside: Inside) -> None:
         if not asked and inside.supervisor.ledger.fates["output"]:
             asked.append(time.monotonic())
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
     inside = Inside(tmp_path, mortal(tmp_path, ingest=ENDLESS, negative={"sleep": 0.7}), interrupt)
     assert time.monotonic() - asked[0] <= within(5.0)
