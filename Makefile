@@ -44,7 +44,7 @@ test: lint contracts  ## Everything above, and the tests, JOBS files at a time
 	@$(MAKE) --no-print-directory --jobs=2 types suite
 
 suite: $(READY)
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --max-worker-restart=0
 
 long: $(READY)   ## Tests that take half a minute each, and every example of those that make up their own
 	THOROUGH=1 $(BIN)/pytest -m "(long or hypothesis) and not torture"

@@ -13,7 +13,7 @@ import pytest
 from tests.full_clips import full_clip
 from tests.waiting import wait_until
 
-pytest_plugins = ["tests.turns", "tests.thorough", "tests.memory"]
+pytest_plugins = ["tests.lengths", "tests.turns", "tests.thorough", "tests.memory"]
 
 SHM = Path("/dev/shm")
 
