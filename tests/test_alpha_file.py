@@ -240,7 +240,9 @@ def test_the_segments_of_a_long_video_are_joined_with_their_alpha(tmp_path: Path
         segment.finish()
         segment.close()
     output = tmp_path / "o.mkv"
-    facts = File.model_validate({"output": str(output), **wishes}).assemble(SPEC, [str(piece) for piece in pieces])
+    facts = File.model_validate({"output": str(output), **wishes}).assemble(
+        SPEC, [str(piece) for piece in pieces], str(tmp_path / "joined"), 9
+    )
     assert facts["frames"] == len(decode_alpha(output)) == 9
     assert errors(output)[0] <= (16 if codec == "vp9" else 2)
 

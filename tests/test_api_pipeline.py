@@ -254,7 +254,7 @@ def test_a_target_that_another_run_writes_is_refused_at_once(tmp_path: Path) -> 
         ({"sets": "slots=4"}, "a list"),
         ({"planes": "clean"}, "a list"),
         ({"planes": ["imgae"]}, "no plane 'imgae'"),
-        ({"planes": ["alpha"]}, "no plane 'alpha'"),
+        ({"planes": ["depth"]}, "no plane 'depth'"),
         ({"frames": 0}, "at least 1"),
     ],
 )
