@@ -54,7 +54,8 @@ class Film:
     def args(self) -> list[str]:
         call = self.call
         return [
-            "job", "run", str(self.video), "-c", call.config, "--segment", call.segment, "--preroll", call.preroll, "--reach", call.reach,
+            "job", "run", str(self.video), "-c", call.config, "--segment", call.segment, "--preroll", call.preroll,
+            "--reach", call.reach,
             "--output", str(self.output),
         ]  # fmt: skip
 
