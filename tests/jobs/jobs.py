@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,8 +47,14 @@ def begin_job(video: Path, config: str, output: Path, *args: str, env: dict[str,
     words = [*COMMAND, "job", "run", str(video), "--config", config, "--output", str(output), *LINE, *args]
     with (log or Path(os.devnull)).open("ab") as said:
         return subprocess.Popen(
-            words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
-        )
+            words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            start_new_session=True, preexec_fn=heed_interrupts,
+        )  # fmt: skip
+
+
+def heed_interrupts() -> None:
+    """What a shell begins in the background ignores SIGINT, and so would the job."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def beside(output: Path) -> Path:

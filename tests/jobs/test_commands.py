@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import ClassVar
 
@@ -97,7 +98,9 @@ def test_a_status_can_be_had_while_it_runs_and_redo_makes_the_same_again(tmp_pat
     output = tmp_path / "o.mkv"
     process = begin_job(video, config, output)
     wait_until(lambda: (beside(output) / "job.json").exists() and "running" in states_of(output), timeout=120)
+    process.send_signal(signal.SIGSTOP)  # else it may be over before the question is asked
     facts = json.loads(job("status", video, "--output", output, "--json").stdout)
+    process.send_signal(signal.SIGCONT)
     assert process.wait(timeout=150) == 0
     assert facts["running"] is True
     assert {one["state"] for one in facts["segments"]} <= {"todo", "running", "done"}

@@ -131,6 +131,7 @@ def do_one_here(film: Film) -> None:
             Job(opened.manifest, opened.folder, opened.recipe, Local(), fixed_lanes=1, watched=enough).work()
 
 
+@pytest.mark.long
 def test_a_job_begun_here_goes_on_on_ray_and_what_was_done_stays(film: Film) -> None:
     do_one_here(film)
     parts = folder_of(str(film.output)) / "parts"

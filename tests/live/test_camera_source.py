@@ -44,6 +44,7 @@ def test_whatever_is_drawn_is_meant(graph: str, monkeypatch: pytest.MonkeyPatch)
         assert [watched.next().rejected for _ in range(40)] == [""] * 40
 
 
+@pytest.mark.alone
 def test_who_is_slower_than_a_camera_gets_what_is_new_and_what_he_missed_is_counted() -> None:
     with watching(Camera(input="cam:lavfi:testsrc2=size=320x240:rate=200")) as watched:
         first = watched.next().pts
