@@ -171,6 +171,7 @@ input()
 
 @pytest.mark.real
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.alone
 def test_it_finishes_its_file_when_its_parent_dies(tmp_path: Path, ending: signal.Signals) -> None:
     what = orders(tmp_path, LONG, 0.001)
     report, out = tmp_path / "report.json", tmp_path / "out.txt"
