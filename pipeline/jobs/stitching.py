@@ -91,11 +91,6 @@ def _part(job: Opened, sink: File, number: int, segment: Segment, stamps: dict[i
     return str(gap)
 
 
-def facts(job: Opened) -> dict[str, Any]:
-    """What `job status --json` tells."""
-    return status_of(job.manifest.segments) | {"output": job.plan.outputs}
-
-
 def status_of(segments: Sequence[Segment]) -> dict[str, Any]:
     """The segments of a job and how many are in which state."""
     states = [segment.state for segment in segments]

@@ -50,7 +50,6 @@ class Outcome:
     results: tuple[str, ...] = ()
     models: dict[str, str] = field(default_factory=dict)
     damage: dict[str, int] = field(default_factory=dict)
-    fps: float = 0.0
 
 
 def orders_of(order: Order, processors: int | None = None) -> RunOrders:
@@ -108,7 +107,6 @@ def outcome_of(order: Order, ending: Ending) -> Outcome:
         results=results,
         models=checksums(report),
         damage=_errors(report),
-        fps=float(report["fps"]),
     )
 
 
