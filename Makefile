@@ -43,8 +43,9 @@ JOBS ?= 3
 test: lint contracts  ## Everything above, and the tests, JOBS files at a time
 	@$(MAKE) --no-print-directory --jobs=2 types suite
 
+# What fails beside others is tried once more with nothing beside it, and told (RERUN); see docs/decisions/0012.
 suite: $(READY)
-	$(BIN)/pytest -n $(JOBS) --max-worker-restart=0
+	$(BIN)/pytest -n $(JOBS) --max-worker-restart=0 --reruns 1 --max-suite-reruns 20 -rR
 
 long: $(READY)   ## Tests that take half a minute each, and every example of those that make up their own
 	THOROUGH=1 $(BIN)/pytest -m "(long or hypothesis) and not torture"

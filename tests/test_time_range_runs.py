@@ -34,15 +34,15 @@ def test_a_killed_source_goes_on_within_its_range(tmp_path: Path, ending: str) -
 def test_a_killed_folder_goes_on_with_the_next_picture(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    for number in range(400):
-        write_still(folder / f"shot{number}.bmp", picture(number, 192, 128))
+    for number in range(800):
+        write_still(folder / f"shot{number}.bmp", picture(number, 256, 192))
     out = tmp_path / "out.mkv"
     run = Run(tmp_path, copying(codec="ffv1"), "--input", str(folder), "--output", str(out), "--start", "2")
     kill_ingest(run, tmp_path / "out.mkv.part")
     ended = run.end()
     assert ended.code == 0, ended.stderr
     assert ended.report["stages"]["ingest"]["restarts"] == 1
-    assert [number_of(image) for image in decode(out)] == [number % 256 for number in range(50, 400)]
+    assert [number_of(image) for image in decode(out)] == [number % 256 for number in range(50, 800)]
     stamps = stamps_of(out)
     assert {after - before for before, after in itertools.pairwise(stamps)} == {Fraction(1, 25)}
 

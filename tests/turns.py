@@ -1,5 +1,7 @@
 """`pytest -n`: files run side by side, each in one process; what is marked `alone` runs last, one test at a time.
 
+A test that failed beside others and is tried again (`--reruns`, decision 0012) is alone then.
+
 The processes share a file. A test holds its lock with others, or alone; and in it stand the names of those that are
 to be alone, for the scheduler knows tests by their names only (xdist's own groups do not work with pytest 9.2).
 """
@@ -61,6 +63,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         fcntl.flock(turns, fcntl.LOCK_UN)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if getattr(item, "execution_count", 1) > 1 and (turns := item.config.stash.get(TURNS, None)) is not None:
+        fcntl.flock(turns, fcntl.LOCK_EX)
 
 
 def is_alone(item: pytest.Item) -> bool:

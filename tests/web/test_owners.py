@@ -144,7 +144,9 @@ def test_the_access_token_is_asked_for_and_guessing_it_is_slow(tmp_path: Path) -
 @pytest.mark.fault("H11")
 def test_who_asks_too_often_is_told_when_to_go_on_and_others_are_not(tmp_path: Path) -> None:
     with guarded(tmp_path, limits={"requests": 2}) as server, server.owner() as busy, server.owner() as calm:
-        said = [busy.get("/api/uploads") for _ in range(9)]
+        said = [busy.get("/api/uploads")]
+        while said[-1].status_code == 200 and len(said) < 200:
+            said.append(busy.get("/api/uploads"))
         assert said[0].status_code == 200
         assert said[-1].status_code == 429
         assert int(said[-1].headers["retry-after"]) >= 1
