@@ -20,7 +20,7 @@ $(READY): constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torchvision==0.28.0
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,openvino,onnx,web,tui,cluster,bench,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,openvino,onnx,web,tui,cluster,codec,bench,dev]'
 	touch $(READY)
 
 demo: $(READY)   ## Remove the people from a real street scene; see out/
