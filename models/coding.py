@@ -1,4 +1,4 @@
-"""The protocols of coders: pictures and masks become bytes, and a decoder that sees nothing else makes pictures again."""
+"""Protocols of coders: pictures and masks become bytes, and a decoder that sees nothing else makes pictures again."""
 
 from __future__ import annotations
 
