@@ -131,6 +131,8 @@ class Books:
     def told(self, at: int, message: Note | Tally | State) -> None:
         """A worker has something to tell: the user, or of itself."""
         match message:
+            case Note(passing=True):
+                self.log.line(message.text, self.names[at])
             case Note():
                 self.say(message.text)
             case State():

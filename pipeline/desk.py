@@ -10,6 +10,9 @@ from pipeline.control import HEARTBEAT, ControlClient
 from pipeline.messages import Bulletin, Drain, End, Heartbeat, Note, State, Stop, Tally, as_unicode
 from pipeline.stage import Context, News
 
+MOST_LINES = 10  # within a second
+LONGEST_LINE = 200  # characters
+
 
 class Desk(Context):
     """A stage's line to the supervisor."""
@@ -19,6 +22,7 @@ class Desk(Context):
         self._client = client
         self._spoke = time.monotonic()
         self._told: set[str] = set()
+        self._lined: deque[float] = deque(maxlen=MOST_LINES)  # when the last ones went out
         self._unread: deque[Any] = deque()
 
     def receive(self, timeout_s: float) -> Any | None:
@@ -53,6 +57,12 @@ class Desk(Context):
         if text not in self._told:
             self._told.add(text)
             self._client.send(Note(text=as_unicode(text[:1000])))
+
+    def line(self, text: str) -> None:
+        now = time.monotonic()
+        if len(self._lined) < MOST_LINES or now - self._lined[0] >= 1.0:
+            self._lined.append(now)
+            self._client.send(Note(text=as_unicode(text)[:LONGEST_LINE], passing=True))
 
     def tell(self) -> None:
         """Send what was counted since the last time."""

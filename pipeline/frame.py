@@ -17,6 +17,8 @@ Table = NDArray[np.void]
 
 MAX_OBJECTS = 256
 MAX_SPARED = 32
+NUMBERS = 32  # of a plane of numbers
+LEAST_BYTES = 1 << 16  # of a plane of bytes, which has two more for each pixel: what no coder of pictures exceeds
 
 # What `flags` of an object say, bit by bit.
 LOW = 1  # scored below what makes an object; good only for going on with one that is known
@@ -90,19 +92,26 @@ class FrameSpec(BaseModel):
 
 @dataclass(frozen=True)
 class Plane:
-    """One kind of data that every slot holds: its name and its layout for a given frame size."""
+    """One kind of data that every slot holds: its name and its layout for a given frame size. `bytes` are what somebody
+    has coded, `numbers` what was measured."""
 
     name: str
-    kind: Literal["color", "gray", "objects", "value"]
+    kind: Literal["color", "gray", "objects", "value", "bytes", "numbers"]
 
     def shape(self, spec: FrameSpec) -> tuple[int, ...]:
-        """[H, W, 3], [H, W] or [1]."""
+        """[H, W, 3], [H, W] or [1]; of `bytes` and `numbers` [N]."""
+        if self.kind == "bytes":
+            return (2 * spec.height * spec.width + LEAST_BYTES,)
+        if self.kind == "numbers":
+            return (NUMBERS,)
         if self.kind in ("objects", "value"):
             return (1,)
         return (spec.height, spec.width, 3) if self.kind == "color" else (spec.height, spec.width)
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        if self.kind == "numbers":
+            return np.dtype(np.float32)
         return OBJECTS if self.kind == "objects" else np.dtype(np.uint8)
 
     def nbytes(self, spec: FrameSpec) -> int:

@@ -155,10 +155,11 @@ class Heartbeat(Message):
 
 
 class Note(Message):
-    """Sent by a worker: something to tell the user once. Nothing follows."""
+    """Sent by a worker: something to tell the user once; or, in `passing`, how it is going. Nothing follows."""
 
     type: Literal["note"] = "note"
     text: str
+    passing: bool = False
 
 
 class Tally(Message):
@@ -295,6 +296,5 @@ def _grant(data: bytes) -> Grant:
     finished = bool(flags & _FINISHED)
     if not finished <= len(loans) <= MOST_LOANS:
         raise ValueError(f"{len(loans)} loans")
-    first = loans[0] if finished else None
-    blank = bool(flags & _BLANK)
-    return Grant(slot, generation, index, pts, duration, blank, buffer, stamp, life, first, loans[finished:])
+    frame = slot, generation, index, pts, duration, bool(flags & _BLANK)
+    return Grant(*frame, buffer, stamp, life, loans[0] if finished else None, loans[finished:])

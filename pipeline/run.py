@@ -45,11 +45,13 @@ def run_plan(
     report: Path | None = None,
     proof: Proof | None = None,
     told: Callable[[str], None] = lambda _: None,
+    lined: Callable[[str], None] = lambda _: None,
     tick: Callable[[Supervisor], None] = lambda _: None,
     heritage: Heritage | None = None,
 ) -> Result:
     """Run a plan to its end, from the main thread. `tick` is called at every turn of the loop. `proof`, of this very
-    plan, is written whatever the end. `heritage`: what an earlier run of this process has left, and this one will.
+    plan, is written whatever the end. `told` is given each note to the user, `lined` what stages say now and then of
+    how it is going. `heritage`: what an earlier run of this process has left, and this one will.
 
     Raises ConfigError where the name or the output is in use, before anything starts."""
     if threading.current_thread() is not threading.main_thread():
@@ -61,7 +63,7 @@ def run_plan(
     started = now.isoformat(timespec="seconds")
     with (
         claim(plan.config.name, given, outputs, name, started) as (instance, folder),
-        _open_log(plan, instance, f"{now:%Y%m%d-%H%M%S}", told) as log,
+        _open_log(plan, instance, f"{now:%Y%m%d-%H%M%S}", told, lined) as log,
         ExitStack() as hashing,
     ):
         before = time.process_time()
@@ -107,16 +109,18 @@ def _loop(supervisor: Supervisor, tick: Callable[[Supervisor], None], mps: Mps, 
         supervisor.interrupted = supervisor.interrupted or number
 
 
-def _open_log(plan: Plan, instance: Instance, stamp: str, told: Callable[[str], None]) -> RunLog:
+def _open_log(
+    plan: Plan, instance: Instance, stamp: str, told: Callable[[str], None], lined: Callable[[str], None]
+) -> RunLog:
     """The log of this run; where none can be written, the run goes on without and says so."""
     secrets: set[str] = set()
     for built in plan.stages:
         secrets.update(*(secrets_of(value) for value in built.options.values() if isinstance(value, str)))
     try:
-        log = RunLog(new_log(instance.name, stamp), told=told, secrets=secrets, echo=STDERR)
+        log = RunLog(new_log(instance.name, stamp), told=told, lined=lined, secrets=secrets, echo=STDERR)
     except OSError as error:
         told(f"no log of this run: {error.strerror}")
-        return RunLog(told=told)
+        return RunLog(told=told, lined=lined)
     log.event("run", f"{instance.config}: {instance.input} -> {instance.output}; process {instance.pid}")
     return log
 

@@ -31,7 +31,8 @@ GOODBYE_S = 1.0
 
 
 class RunLog:
-    """What is said of one run: notes go to the user (`told`), and everything to the file, where there is one.
+    """What is said of one run: notes go to the user (`told`), as lines do (`lined`), and everything to the file, where
+    there is one.
 
     `secrets` are never written; `echo` is a descriptor to which the workers' stderr goes as well."""
 
@@ -40,11 +41,13 @@ class RunLog:
         file: LogFile | None = None,
         *,
         told: Callable[[str], None] = lambda _: None,
+        lined: Callable[[str], None] = lambda _: None,
         secrets: Collection[str] = (),
         echo: int | None = None,
     ) -> None:
         self._file = file
         self._told = told
+        self._lined = lined
         self._secrets = sorted(secrets, key=len, reverse=True)  # one may be the beginning of another
         self._echo = echo
         self._numbers = itertools.count(1)
@@ -73,6 +76,11 @@ class RunLog:
         """Tell the user, and take it down."""
         self._told(text)
         self.event("note", text)
+
+    def line(self, text: str, stage: str) -> None:
+        """Show the user how it is going, and take it down."""
+        self._lined(masked(text, self._secrets))
+        self.event("line", text, stage)
 
     def event(self, kind: str, text: str, stage: str = "") -> None:
         """Take something down."""

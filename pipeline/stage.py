@@ -35,6 +35,7 @@ class Context:
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.lines: list[str] = []
         self.errors: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.models: list[dict[str, str]] = []
@@ -63,6 +64,11 @@ class Context:
         """Tell the user something once: one line on stderr, and in the run report."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def line(self, text: str) -> None:
+        """Say how it is going, now and then: one line on stderr as it stands, and in the log. Not in the report; what
+        comes faster than anybody reads is left out."""
+        self.lines.append(text)
 
     def count(self, what: str, by: int = 1) -> None:
         """Count something for the run report."""

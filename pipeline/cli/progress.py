@@ -53,6 +53,17 @@ class Progress:
             elif not self._quiet:
                 print(f"cleanplate: {text}", file=sys.stderr)
 
+    def line(self, text: str) -> None:
+        """How it is going, above the bar, as the stage has written it."""
+        if self._quiet:
+            return
+        text = escaped(text)
+        with suppress(OSError):
+            if self._bar:
+                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                print(text, file=sys.stderr, flush=True)
+
     def hashing(self, name: str, done: int, total: int) -> None:
         """Called while the files of a manifest are hashed."""
         if self._bar and self._task is not None:

@@ -139,6 +139,7 @@ def run(
                 report=errand.report,
                 proof=proving.of(errand.manifest, plan_of[errand], progress.hashing),
                 told=progress.say,
+                lined=progress.line,
                 tick=progress.tick,
             )
         _show(result, quiet=quiet, debug=debug, short=len(todo) > 1)
