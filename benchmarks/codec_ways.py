@@ -1,0 +1,76 @@
+"""The ways to code that are compared: which encoder, how much coarser the background, and at which quantisers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+from benchmarks.codec_clips import Clip
+from benchmarks.codec_plain import PlainDecoder, PlainEncoder
+from models.coding import COARSEST, Decoder, Encoder, Quantiser
+from stages.codec.roi import RoiEncoder
+from stages.codec.roi_decoder import RoiDecoder
+
+PLAIN = "x264"  # what all others are compared with
+ENDLESS_S = 1e4  # a clip has one key picture, its first
+QUANTISERS = (20, 24, 28, 32, 36, 40)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A curve. `coarser`: by how many steps of the quantiser the background is coarser than the region."""
+
+    name: str
+    says: str
+    encoder: Callable[[Clip], Encoder]
+    decoder: Callable[[Clip], Decoder]
+    coarser: float = 0.0
+    quantisers: Sequence[float] = QUANTISERS
+
+    def at(self, region: float) -> Quantiser:
+        """Where the region's quantiser is this."""
+        return Quantiser(region, min(region + self.coarser, COARSEST))
+
+
+def _roi(codec: str, clip: Clip) -> Encoder:
+    return RoiEncoder(*clip.size, _rate(clip), codec, key_interval=ENDLESS_S)
+
+
+def _usual(codec: str, clip: Clip) -> Encoder:
+    return PlainEncoder(*clip.size, _rate(clip), codec)
+
+
+def _rate(clip: Clip) -> Fraction:
+    return Fraction(clip.rate).limit_denominator(1000)
+
+
+def _decoder(codec: str, clip: Clip) -> Decoder:
+    return RoiDecoder(codec)
+
+
+def _player(codec: str, clip: Clip) -> Decoder:
+    return PlainDecoder(codec)
+
+
+def _of_roi(name: str, says: str, coarser: float, codec: str = "h264") -> Way:
+    return Way(name, says, partial(_roi, codec), partial(_decoder, codec), coarser)
+
+
+WAYS = (
+    _of_roi(PLAIN, "the encoder of `roi` without regions: x264, zero latency, one quantiser for the whole", 0),
+    Way("x264-usual", "x264 as anybody runs it live, with adaptive quantisation and what pleases eyes: it does not aim "
+        "at PSNR", partial(_usual, "h264"), partial(_player, "h264")),
+    _of_roi("roi-6", "`roi`, the background 6 steps coarser: about half the bits there", 6),
+    _of_roi("roi-12", "`roi`, 12 steps coarser", 12),
+    _of_roi("roi-18", "`roi`, 18 steps coarser", 18),
+    _of_roi("x265", "H.265 without regions", 0, "h265"),
+    _of_roi("roi-12-h265", "`roi` with H.265, 12 steps coarser", 12, "h265"),
+)  # fmt: skip
+NAMES = tuple(way.name for way in WAYS)
+
+
+def named(name: str) -> Way:
+    """The way of that name."""
+    return next(way for way in WAYS if way.name == name)
