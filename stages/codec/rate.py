@@ -1,0 +1,157 @@
+"""Rate: which quantiser the next picture of a stream gets, from what those before it took; knows no clock, no encoder.
+
+A picture's bits about halve with six steps of the quantiser, whatever the encoder (`models.coding`). So one number says
+how costly a stream is just now: the logarithm of its bits at quantiser 0; and that is learned from every picture.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Protocol
+
+from models.coding import COARSEST, FINEST, Quantiser
+
+HALVING = 6.0  # steps of the quantiser that take half the bits
+BACKGROUND = 10.0
+TIGHT = 30.0  # the region's quantiser from which the background gives two steps for one of the region
+FIRST = 26.0
+BEST = 12.0  # finer than this nobody sees, and what is saved is worth more later
+
+PAID_BACK_S = 0.5  # in which what was taken too much is saved again
+SAVING_S = 1.0  # before a key picture that is due
+KEY_SHARE_S = 0.3  # of the target's seconds that a key picture may take: half is saved before, half is paid back
+DEBT_S = 1.0  # of the target's seconds: what is owed beyond is let go, or the picture would be bad for too long
+LEAST, UTMOST = 0.15, 2.0  # of a picture's mean share
+SLOWER, FASTER = 4.0, 1.0  # steps that the quantiser rises and falls at most from picture to picture
+LEARNED, LEARNED_KEY = 0.25, 0.6  # how much the last picture counts for what the next one will cost
+KEY_COSTS = 2.5  # halvings by which a key picture is taken to cost more, before one was seen
+
+
+class Loop(Protocol):
+    """Chooses quantisers, picture after picture: first `choose`, then `saw` what became of it."""
+
+    background: float
+    """By how many steps the background is coarser than the region."""
+
+    def choose(self, *, key: bool = False) -> Quantiser:
+        """For the next picture; `key`: it must be a key picture, though none is due."""
+        ...
+
+    def saw(self, size: int, *, key: bool, psnr: float) -> None:
+        """What the last one took, in bytes, and the PSNR of its region in dB (NaN: it has none)."""
+        ...
+
+
+class Fixed:
+    """No loop: always the same quantiser."""
+
+    def __init__(self, quantiser: float, background: float = BACKGROUND) -> None:
+        self.quantiser, self.background = quantiser, background
+
+    def choose(self, *, key: bool = False) -> Quantiser:
+        return _pair(self.quantiser, self.background)
+
+    def saw(self, size: int, *, key: bool, psnr: float) -> None:
+        """It is of no account."""
+
+
+class FloorLoop:
+    """Keeps the region's PSNR at a floor, with no more bytes than that takes."""
+
+    RESERVE = 0.3  # dB above the floor that are aimed at: half a step of the quantiser, and what changes meanwhile
+
+    def __init__(self, floor: float, background: float = BACKGROUND) -> None:
+        """`floor` in dB; it may change between two pictures."""
+        self.floor, self.background = floor, background
+        self._quantiser = FIRST
+
+    def choose(self, *, key: bool = False) -> Quantiser:
+        return _pair(self._quantiser, self.background)
+
+    def saw(self, size: int, *, key: bool, psnr: float) -> None:
+        if math.isnan(psnr):
+            return
+        spare = min(psnr, 100.0) - self.floor - self.RESERVE  # a step of the quantiser is about 1 dB
+        change = max(spare, -HALVING) if spare < 0 else min(spare / 2, FASTER)
+        self._quantiser = _within(self._quantiser + change, FINEST)
+
+
+class RateLoop:
+    """Keeps to a target in bits a second.
+
+    A bucket fills with what pictures take and leaks at the target's rate: what is in it too much is paid back within
+    half a second. Before a key picture that is due, half of what it may take is saved, so that no two seconds hold much
+    more than their share."""
+
+    def __init__(
+        self, rate: Fraction, target: float, period: int, pixels: int, *, background: float = BACKGROUND
+    ) -> None:
+        """`rate`: pictures a second; `target`: bits a second, may change between two pictures; `period`: pictures from
+        one key picture to the next; `pixels` of a picture, for a first guess."""
+        self.target, self.background = target, background
+        self._rate, self._period = float(rate), period
+        self._fill = 0.0  # bits beyond the target's
+        self._to_key = 0  # pictures before the next one that is due
+        self._quantiser: float | None = None
+        # Log2 of the bits that a picture takes at quantiser 0. A typical key picture: a bit for two pixels at FIRST.
+        self._key_cost = math.log2(pixels / 2) + FIRST / HALVING
+        self._cost = self._key_cost - KEY_COSTS
+        self._seen_key = self._seen = False
+        self._last = FIRST
+
+    def choose(self, *, key: bool = False) -> Quantiser:
+        if key or self._to_key == 0:
+            # No finer than its neighbours: it would look better than they do, for one picture.
+            wanted = max(self._for(KEY_SHARE_S * self.target, self._key_cost), self._quantiser or BEST)
+        else:
+            wanted = self._quantiser = self._eased(self._for(self._share(), self._cost))
+        self._last = _within(wanted, BEST)
+        return _pair(self._last, self.background + max(0.0, self._last - TIGHT))
+
+    def saw(self, size: int, *, key: bool, psnr: float = math.nan) -> None:
+        bits = 8.0 * max(size, 1)
+        self._learn(math.log2(bits) + self._last / HALVING, key=key)
+        saved = max(self._saving(), 0.1 * self.target)  # a stream that takes little has not saved for ever
+        self._fill = min(max(self._fill + bits - self.target / self._rate, -saved), DEBT_S * self.target)
+        self._to_key = self._period - 1 if key else max(0, self._to_key - 1)
+
+    def _learn(self, cost: float, *, key: bool) -> None:
+        if key:
+            self._key_cost += (cost - self._key_cost) * (LEARNED_KEY if self._seen_key else 1.0)
+            if not self._seen:
+                self._cost = self._key_cost - KEY_COSTS
+            self._seen_key = True
+        else:
+            self._cost += (cost - self._cost) * (LEARNED if self._seen else 1.0)
+            self._seen = True
+
+    def _share(self) -> float:
+        """Bits for the next picture, which is no key picture."""
+        mean = self.target / self._rate
+        nearness = max(0.0, 1 - self._to_key / (SAVING_S * self._rate))
+        owed = self._fill + nearness * self._saving()
+        return min(max(mean - owed / (PAID_BACK_S * self._rate), LEAST * mean), UTMOST * mean)
+
+    def _saving(self) -> float:
+        """Bits that are to be saved when the next key picture is due: half of what it will take beyond its share."""
+        quantiser = self._quantiser if self._quantiser is not None else FIRST
+        likely = 2 ** (self._key_cost - quantiser / HALVING)
+        return max(0.0, min(likely, KEY_SHARE_S * self.target) - self.target / self._rate) / 2
+
+    def _for(self, bits: float, cost: float) -> float:
+        """The quantiser with which a picture takes so many bits."""
+        return _within(HALVING * (cost - math.log2(max(bits, 1.0))), BEST)
+
+    def _eased(self, wanted: float) -> float:
+        if self._quantiser is None:
+            return wanted
+        return min(max(wanted, self._quantiser - FASTER), self._quantiser + SLOWER)
+
+
+def _within(value: float, finest: float) -> float:
+    return min(max(value, finest), COARSEST)
+
+
+def _pair(region: float, coarser: float) -> Quantiser:
+    return Quantiser(region, _within(region + coarser, FINEST))
