@@ -57,7 +57,13 @@ def test_the_panel_has_four_pictures() -> None:
     assert (picture[:4, :6] == 100).all()
     assert (picture[:4, 6:] == 7).all()
     assert (picture[5:7, 2:4] == (50, 50, 178)).all()
-    assert (picture[4:, 6:] == frame().mask[..., None]).all()
+    inside = frame().mask > 0
+    blue, green, red = (picture[4:, 6:, channel] for channel in range(3))
+    assert (red[inside] > 150).all()
+    assert not blue[inside].any()
+    assert (blue[~inside] > 150).all()
+    assert not red[~inside].any()
+    assert (green < 120).all()
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -11,6 +11,7 @@ from pipeline.masking import masked
 from pipeline.outlets import SCHEME
 from pipeline.reading import close_match
 from pipeline.stage import Source
+from stages.codec.records import is_recorded
 from stages.ingest.still import is_still
 
 SCHEMES: Mapping[str, str] = {
@@ -29,13 +30,16 @@ SCHEMES: Mapping[str, str] = {
 
 
 class Auto(Source):
-    """Stands for the source that fits the input: a file, a folder of pictures, or what its scheme says (SCHEMES)."""
+    """Stands for the source that fits the input: a file, a folder of pictures, coded pictures (.sem), or what its scheme
+    says (SCHEMES)."""
 
     @classmethod
     def pick(cls, where: str | None) -> type[Source]:
         """The class for an address (None: not known yet, a file is assumed). Raises ConfigError."""
         match = SCHEME.match(where or "")
         if match is None or os.path.exists(where or ""):
+            if where and is_recorded(where):
+                return _load("semantic:Semantic")
             return _load("images:Images" if where and (os.path.isdir(where) or is_still(where)) else "file:File")
         scheme = match[1].lower()
         if scheme in SCHEMES:
@@ -47,7 +51,7 @@ class Auto(Source):
     @classmethod
     def kinds(cls) -> tuple[type[Source], ...]:
         """All classes that it may stand for: what is configured for one of them is no mistake for another."""
-        return tuple(_load(name) for name in dict.fromkeys(("file:File", "images:Images", *SCHEMES.values())))
+        return tuple(_load(name) for name in dict.fromkeys(("file:File", "images:Images", "semantic:Semantic", *SCHEMES.values())))
 
 
 def _load(name: str) -> type[Source]:

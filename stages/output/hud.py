@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +11,9 @@ import numpy as np
 
 from pipeline.frame import Frame, Image
 from pipeline.stage import News
+from stages.codec.readings import Readings
 
-PLANES = ("level", "objects")  # what it can tell of, where it is there
+PLANES = ("level", "objects", "readings")  # what it can tell of, where it is there
 WINDOW_S = 2.0  # over which the rate is taken
 MOST = 256  # frames that are looked at for it
 LEVELS = ("model", "small", "plate", "telea", "solid")
@@ -77,6 +79,19 @@ class Hud:
             yield f"{found} object{'' if found == 1 else 's'}", WHITE
         if "level" in frame.planes and frame.level:
             yield f"level {LEVELS[min(frame.level, len(LEVELS) - 1)]}", AMBER
+        if "readings" in frame.planes:
+            yield from _of_coding(Readings.of(frame.planes["readings"]))
+
+
+def _of_coding(readings: Readings) -> Iterator[Word]:
+    """How good the decoded picture is, and what it took; of what was not measured nothing."""
+    yield f"{readings.ratio:.2f}x", WHITE
+    if not math.isnan(readings.kbps):
+        yield f"{readings.kbps:.0f} kbps", WHITE
+    parts = {"region": readings.region_psnr, "background": readings.background_psnr, "overall": readings.psnr}
+    for name, decibels in parts.items():
+        if not math.isnan(decibels):
+            yield f"{name} {decibels:.1f} dB", WHITE
 
 
 def write(out: Image, words: Sequence[Word]) -> None:

@@ -76,6 +76,11 @@ class Link:
         self._thread.join(patience_s)
 
     @property
+    def waiting(self) -> int:
+        """Packets that were taken and not sent yet."""
+        return len(self._waiting)
+
+    @property
     def ended(self) -> bool:
         """Whether `finish()` has come to its end."""
         return not self._thread.is_alive()

@@ -16,6 +16,7 @@ from stages.output.hud import PLANES, Hud, label
 
 ViewName = Literal["result", "input", "side-by-side", "overlay", "mask", "panel", "alpha", "foreground", "cutout"]
 RED = (0, 0, 255)
+COLOURED = 28, 200  # the colour map's place of no mask, and how far beyond that of a mask lies: its ends are dark
 EDGE = 16  # pixels around what is cut out that keep their colour: neither codecs nor scalers bleed from farther away
 
 
@@ -86,12 +87,20 @@ def _cutout(frame: Frame, out: Image) -> None:
         cv2.copyTo(cut, near, out[part])
 
 
+def _coloured(frame: Frame, out: Image) -> None:
+    """The mask, red on blue."""
+    import cv2
+
+    levels = cv2.convertScaleAbs(frame.mask, alpha=COLOURED[1] / 255, beta=COLOURED[0])
+    cv2.applyColorMap(levels, cv2.COLORMAP_JET, dst=out)
+
+
 def _panel(frame: Frame, out: Image) -> None:
-    """Input and result, below them the overlay and the mask."""
+    """Input and result, below them the overlay and the mask in colours."""
     source, result, overlay, mask = _parts(out, rows=2, columns=2)
     source[:], result[:] = frame.image, frame.clean
     _overlay(frame, overlay)
-    _mask(frame, mask)
+    _coloured(frame, mask)
 
 
 def _parts(out: Image, *, rows: int, columns: int) -> list[Image]:
