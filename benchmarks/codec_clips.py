@@ -17,6 +17,7 @@ from pipeline.frame import Image
 
 WIDEST = 640  # pixels; larger clips are reduced, none is enlarged
 SEGMENTER = "yolov5s-seg"
+ENTERED = 8  # pictures of a composite after which somebody is to be seen in it
 TRUE, FOUND = "true", "found"
 
 
@@ -82,15 +83,15 @@ SAMPLES = {
 
 
 def _composite(place: Path, says: str, frames: int) -> Clip:
-    images = list(islice(_decoded(place / "input.mp4"), frames))
-    masks = [_binary(mask) for mask in islice(_decoded(place / "mask.mkv"), frames)]
+    images = list(islice(decoded(place / "input.mp4"), ENTERED, ENTERED + frames))
+    masks = [_binary(mask) for mask in islice(decoded(place / "mask.mkv"), ENTERED, ENTERED + frames)]
     return Clip(place.name, says, _rate(place / "input.mp4"), images, masks)
 
 
 def _file(
     name: str, says: str, path: Callable[[], Path], rate: float, start: int, classes: list[str], open: bool, frames: int
 ) -> Clip:
-    images = [_reduced(image) for image in islice(_decoded(path()), start, start + frames)]
+    images = [_reduced(image) for image in islice(decoded(path()), start, start + frames)]
     return Clip(name, says, rate, images, list(_found(images, classes)), FOUND, open)
 
 
@@ -116,7 +117,8 @@ def _found(images: Iterable[Image], classes: list[str]) -> Iterator[Image]:
         yield mask
 
 
-def _decoded(path: Path) -> Iterator[Image]:
+def decoded(path: Path) -> Iterator[Image]:
+    """The pictures of a file, uint8 [H, W, 3] BGR. Raises OSError, av.FFmpegError."""
     import av
 
     with av.open(str(path)) as box:

@@ -61,9 +61,9 @@ def _caps(caps: Content) -> Iterator[str]:
     yield "## A cap that steps, and a floor\n"
     yield (
         f"The stage `codec` on {caps['clip']}, forth and back, as {caps['rate']:g} pictures a second; the cap goes "
-        f"{' → '.join(f'{cap:g}' for cap in caps['steps'])} kbit/s, {caps['seconds']:g} s each. *Settled*: from when on "
-        f"every second's bytes are {100 * caps['least']:.0f} to {100 * caps['most']:.0f} % of the cap. *Highest*: the "
-        "most in any second after that.\n"
+        f"{' → '.join(f'{cap:g}' for cap in caps['steps'])} kbit/s, {caps['seconds']:g} s each. *Settled*: from when "
+        f"on every second's bytes are {100 * caps['least']:.0f} to {100 * caps['most']:.0f} % of the cap. *Highest*: "
+        "the most in any second after that.\n"
     )
     rows = [
         [f"{one['cap']:g}", f"{one['settled_s']:.2f}", f"{one['mean_kbps']:.0f}", f"{100 * one['highest']:.0f} %",

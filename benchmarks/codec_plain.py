@@ -65,7 +65,10 @@ class PlainDecoder:
 
     def decode(self, data: bytes) -> Image:
         """See `models.coding.Decoder`."""
-        found = self._context.decode(av.Packet(data))
+        try:
+            found = self._context.decode(av.Packet(data))
+        except av.FFmpegError as error:
+            raise CodingError(f"a packet of {len(data)} bytes cannot be decoded: {error}") from error
         if len(found) != 1:
             raise CodingError(f"{len(found)} pictures came of one packet of {len(data)} bytes")
         return self._to_bgr.convert(found[0])

@@ -1,0 +1,110 @@
+"""What do regions save, and what do they cost? `python -m benchmarks.codec --data ../shared/data`.
+
+Curves: real clips through the same encoder with and without regions and through the neural coder, decoded from the
+bytes alone. Caps: how soon a stepped bit rate is kept. Speed: frames/s of `cleanplate run semantic-codec`. All of it
+goes into `results/codec.json`, and from there onto the page `docs/semantic/measures.md`; `--page` makes only the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import codec_caps, codec_page, codec_sheet, codec_speed
+from benchmarks.codec_clips import shelf
+from benchmarks.codec_curves import of_clip, overall
+from benchmarks.codec_page import RESULT
+from benchmarks.codec_ways import SHOWN, WAYS, named
+from benchmarks.results import complete, load, save
+from benchmarks.transport import Bystanders
+
+DATA = Path("../shared/data")
+FRAMES = 48  # of each clip
+RATIO = 0.10  # bits per pixel at which sheets are made
+PARTS = ("curves", "neural", "sheets", "caps", "speed")
+
+Told = Callable[[str], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is asked for, which may be taken up again clip by clip; what is not asked for stays as it was."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.codec")
+    parser.add_argument("--data", type=Path, default=DATA, help="the folder of clips with masks")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of each clip")
+    parser.add_argument("--clips", nargs="+", default=[], metavar="NAME", help="these clips alone")
+    parser.add_argument("--only", choices=PARTS, help="the rest stays as it was measured before")
+    parser.add_argument("--rounds", type=int, default=5, help="of speed")
+    parser.add_argument("--private", type=Path, help="where pictures of clips go that are not ours to publish")
+    parser.add_argument("--json", type=Path, default=RESULT)
+    parser.add_argument("--page", action="store_true", help="measure nothing")
+    wanted = parser.parse_args(arguments)
+    if not wanted.page:
+        for part in [wanted.only] if wanted.only else [part for part in PARTS if part != "neural"]:
+            _measure(part, wanted)
+    if wanted.json == RESULT:
+        codec_page.write()
+
+
+def _measure(part: str, wanted: argparse.Namespace) -> None:
+    content: dict[str, Any] = load(wanted.json, "codec") if wanted.json.exists() else {}
+    if part in ("curves", "neural"):
+        _curves(part, wanted, content)
+    elif part == "sheets":
+        content["sheets"] = _sheets(wanted)
+    elif part == "caps":
+        content["caps"] = codec_caps.measure(shelf(wanted.data), _tell)
+    else:
+        content["speed"] = codec_speed.measure(wanted.rounds, _tell)
+    _keep(wanted.json, content)
+
+
+def _curves(part: str, wanted: argparse.Namespace, content: dict[str, Any]) -> None:
+    """Kept after each clip: a run that is cut off has not been in vain."""
+    others = Bystanders()
+    ways = WAYS if part == "curves" else [named("neural")]
+    content.setdefault("clips", {})
+    for name, read in shelf(wanted.data).items():
+        if wanted.clips and name not in wanted.clips:
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            before = content["clips"].get(name, {})
+            content["clips"][name] = of_clip(read(wanted.frames), Path(scratch), _tell, ways, before)
+        content["overall"] = overall(content["clips"])
+        content["curves_others_busy"] = round(others.processors(), 2)
+        _keep(wanted.json, content)
+
+
+def _sheets(wanted: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, read in shelf(wanted.data).items():
+        if wanted.clips and name not in wanted.clips:
+            continue
+        clip = read(wanted.frames)
+        place = codec_page.PICTURES if clip.open else wanted.private
+        if place is None:
+            continue
+        at = max(range(len(clip.masks)), key=lambda index: (clip.masks[index] > 0).sum())
+        shown = codec_sheet.rows(clip, [named(way) for way in SHOWN], RATIO, at)
+        place.mkdir(parents=True, exist_ok=True)
+        codec_sheet.write(place / f"sheet-{name}.jpg", clip, shown, at)
+        if clip.open:
+            rows = {one.title: one.facts for one in shown if one.facts}
+            found[name] = {"picture": f"sheet-{name}.jpg", "frame": at, "ratio": RATIO, "rows": rows}
+        _tell(f"sheet of {name}, frame {at}")
+    return found
+
+
+def _keep(path: Path, content: dict[str, Any]) -> None:
+    kept = {key: value for key, value in content.items() if key not in ("question", "date", "machine")}
+    save(path, complete("codec", kept))
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
