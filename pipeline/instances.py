@@ -26,6 +26,7 @@ from pipeline.outlets import SCHEME
 
 OUTPUTS = "outputs"  # the folder of the locks of what is being written
 LOGS = "logs"  # the folder of what runs said
+SHARES = "shares"  # the folder of who shares a cap with others
 GONE = ".gone-"  # what a folder is called while it is being removed
 
 
@@ -152,7 +153,7 @@ def _claim_output(held: ExitStack, root: Path, output: str) -> None:
 
 
 def _claim_name(held: ExitStack, root: Path, name: str, *, exact: bool) -> Path:
-    if name in (OUTPUTS, LOGS):
+    if name in (OUTPUTS, LOGS, SHARES):
         raise ConfigError(f"a run cannot be called {name!r}")
     for number in range(1, 1000):
         folder = root / (name if number == 1 else f"{name}-{number}")

@@ -175,7 +175,7 @@ def test_what_is_no_run_in_the_state_folder_is_no_matter(state: Path) -> None:
     assert {path.name for path in state.iterdir()} == {"a file", "empty"}
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "", ".", "Big", "a b", "outputs", "a\nb", "x" * 49])
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".", "Big", "a b", "outputs", "shares", "a\nb", "x" * 49])
 def test_a_run_cannot_be_given_a_name_that_leads_elsewhere(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError) as caught, claim("toy", "", [], name, ""):
         pass
