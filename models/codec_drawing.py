@@ -1,0 +1,89 @@
+"""The networks at work: from a picture to numbers, from numbers to the picture that both sides go on with."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.base import Image
+from models.codec_choosing import without_silent
+from models.codec_network import CodecNetwork, Latents, enlarged
+from models.codec_picture import Guess, Numbers, steps_of
+from models.codec_picture import enlarged as pixels_of
+from models.codec_plan import Plan
+from models.codec_steps import BLOCK, step
+from models.codec_thumbnail import drawn, means, rounded
+from models.finite import demand_finite
+
+DEAD = 0.38  # is added before rounding down: less than a half makes nothing of what costs more than it helps
+MOST = 1 << 14  # the largest number that is sent
+THRESHOLD = 0.5  # of the head's probability
+HEAD_STEP = 16 * 4  # the quantiser at which the head looks, in quarters
+
+
+class Drawing:
+    """One side's networks."""
+
+    def __init__(self, network: CodecNetwork, device: torch.device) -> None:
+        self._network, self._device = network, device
+
+    @torch.inference_mode()
+    def numbers(self, image: Image, prediction: Image, guess: Guess, levels: tuple[int, int]) -> tuple[Guess, Numbers]:
+        """What to send of `image`, both uint8 [H, W, 3] of whole blocks; and the guess without blocks of which nothing
+        is left to say. Raises FloatingPointError."""
+        steps, coded = self._tensor(steps_of(guess.plan, levels)), self._tensor(guess.plan.coded)
+        predicted = self._picture(prediction)
+        rest = self._picture(image) - predicted
+        wanted, near = self._network.coarse_level(rest, predicted, steps)
+        coarse = _rounded(wanted) * coded
+        fine = _rounded(self._network.fine_level(rest, coarse, near, steps)) * enlarged(coded, 2)
+        demand_finite(fine)
+        said = coarse.any(1) | F.max_pool2d(fine.abs().amax(1), 2).bool()
+        numbers = Numbers(*(part[0].to(torch.int32).cpu().numpy() for part in (coarse, fine)))
+        return without_silent(guess, said[0].cpu().numpy()), numbers
+
+    @torch.inference_mode()
+    def drawn(self, prediction: Image, plan: Plan, numbers: Numbers, levels: tuple[int, int]) -> Image:
+        """The picture, uint8 [H, W, 3]: where the plan keeps the prediction, exactly that. Raises
+        FloatingPointError."""
+        if not plan.coded.any():
+            return prediction
+        predicted = self._picture(prediction)
+        sent = Latents(*(self._tensor(part) for part in (numbers.coarse, numbers.fine)))
+        whole = predicted + self._network.decode(sent, predicted, self._tensor(steps_of(plan, levels)))
+        demand_finite(whole)
+        made = whole.round().clamp(0, 255).to(torch.uint8)[0].permute(1, 2, 0).cpu().numpy()
+        return np.where(pixels_of(plan.coded)[..., None], made, prediction)
+
+    @torch.inference_mode()
+    def people(self, image: Image) -> Image:
+        """The head's mask, uint8 [H, W] of 0 and 255. Raises FloatingPointError."""
+        predicted = self._picture(drawn(rounded(means(image), 1), 1))
+        shape = image.shape[0] // BLOCK, image.shape[1] // BLOCK
+        steps = self._tensor(np.full(shape, step(HEAD_STEP), np.float32))
+        logits = self._network.people(self._picture(image) - predicted, predicted, steps)
+        demand_finite(logits)
+        large = F.interpolate(logits.softmax(1)[:, 1:], scale_factor=8.0, mode="bilinear")[0, 0]
+        return np.where((large > THRESHOLD).cpu().numpy(), 255, 0).astype(np.uint8)
+
+    def _picture(self, image: Image) -> Tensor:
+        tensor = torch.from_numpy(image).to(self._device).permute(2, 0, 1)[None]
+        return tensor.to(torch.float32, memory_format=torch.channels_last)
+
+    def _tensor(self, blocks: NDArray[np.generic]) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(blocks)).to(self._device, torch.float32)
+        return tensor[None, None] if blocks.ndim == 2 else tensor[None]
+
+
+def padded(image: Image) -> Image:
+    """Made whole blocks: the last row and column are repeated."""
+    height, width = image.shape[:2]
+    below, right = -height % BLOCK, -width % BLOCK
+    return np.ascontiguousarray(np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge"))
+
+
+def _rounded(numbers: Tensor) -> Tensor:
+    return (numbers.sign() * (numbers.abs() + DEAD).floor()).clamp(-MOST, MOST)

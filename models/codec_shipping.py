@@ -1,0 +1,56 @@
+"""What a training leaves behind: the file of weights and tables, the curve."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.codec_counting import count
+from models.codec_loading import TABLE
+from models.codec_material import Shot
+from models.codec_network import CodecNetwork
+from models.codec_weights import Arrays, write
+
+SMOOTH = 20  # lines of the log that make a point of the curve
+SHOWN = (("bits", "bits a pixel"), ("region_db", "region, dB"), ("background_db", "background, dB"), ("head", "head"))
+
+
+def ship(checkpoint: Path, shots: Sequence[Shot], seed: int, out: Path) -> None:
+    """Write the mean of a checkpoint's weights, rounded to half precision, and tables counted with just those."""
+    state = torch.load(checkpoint, weights_only=True)["mean"]
+    half = {name: value.to(torch.float16) for name, value in state.items()}
+    network = CodecNetwork()
+    network.load_state_dict({name: value.float() for name, value in half.items()})
+    tables = count(network.eval(), shots, seed)
+    arrays: Arrays = {
+        **{name: value.numpy() for name, value in half.items()},
+        **{TABLE + name: table for name, table in tables.items()},
+    }
+    write(out, arrays)
+
+
+def plot(log: Path, out: Path) -> None:
+    """The curve of a training's log."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    figure, axes = pyplot.subplots(2, 2, figsize=(10, 6), sharex=True, layout="constrained")
+    steps = np.array([float(row["step"]) for row in rows])
+    for axis, (column, label) in zip(axes.flat, SHOWN, strict=True):
+        values = np.array([float(row[column]) for row in rows])
+        axis.plot(steps, values, color="0.8", linewidth=0.5)
+        windows = range(0, len(values) - SMOOTH + 1, SMOOTH)
+        means = [np.nanmean(values[start : start + SMOOTH]) for start in windows]
+        axis.plot([steps[start + SMOOTH // 2] for start in windows], means)
+        axis.set_ylabel(label)
+    figure.supxlabel("steps")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=80)
