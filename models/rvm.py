@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -14,7 +16,11 @@ from torch import Tensor
 from models import rvm_state, weights
 from models.base import Image, Memory, ModelError, ModelInfo
 from models.device import Precision, choose, digits
+from models.engines import Name
 from models.warming import rehearse
+
+if TYPE_CHECKING:
+    from models.rvm_openvino import Flat
 
 PROBE = 64  # pixels a side of what a network is tried out on
 NEXT = (
@@ -34,12 +40,14 @@ class Rvm:
         ratio: float | None = None,
         device: str = "auto",
         precision: Precision = "auto",
+        engine: Name = "auto",
     ) -> None:
         """`weights_file`: see `models.own`; a TorchScript is code that its owner chose to run. `ratio`: the share of
         the picture's sides that the network looks at; none: such that the long one has 512 pixels.
 
-        `precision` auto is float16 on a GPU and float32 on a processor. Raises ModelError where there is no file, it
-        does not load, or it is no such network."""
+        `precision` auto is float16 on a GPU and float32 on a processor. `engine` auto is OpenVINO on a processor, where
+        it is installed and answers as torch does. Raises ModelError where there is no file, it does not load, or it is
+        no such network."""
         if not weights_file:
             raise ModelError(f"rvm has no weights of its own; {NEXT}")
         path = weights.locate(weights_file)
@@ -49,19 +57,49 @@ class Rvm:
         self._try_out()
         ran = str(self._place), digits(self._format), "torchscript"
         self.info = ModelInfo("rvm", str(path), weights.sha256(path), *ran)
+        self._engine = _engine(engine, self._place)
+        self._flat: dict[tuple[int, int], Flat | None] = {}
 
     def matte(
         self, image: Image, mask: Image | None, before: Memory, after: Memory, alpha: Image, colours: Image
     ) -> None:
         """See `models.base.Matter`; `mask` is not looked at."""
         ratio = rvm_state.ratio_for(image.shape[0], image.shape[1], self._ratio)
-        front, share, states = self._run(image, rvm_state.recall(before), ratio)
-        alpha[:], colours[:] = _bytes(share)[..., 0], _bytes(front.flip(1))
-        rvm_state.keep(tuple(state.float().cpu().numpy() for state in states), after)
+        states = rvm_state.recall(before)
+        if states is not None and (flat := self._flattened(states, image.shape[:2], ratio)) is not None:
+            colours[:], alpha[:], now = flat(image, states)
+        else:
+            front, share, left = self._run(image, states, ratio)
+            alpha[:], colours[:] = _bytes(share)[..., 0], _bytes(front.flip(1))
+            now = tuple(state.float().cpu().numpy() for state in left)
+        rvm_state.keep(now, after)
 
     def warm_up(self, height: int, width: int) -> float:
         """TorchScript watches the first frames and compiles what it has seen."""
         return rehearse(self, rvm_state.memory(height, width, self._ratio), height, width)
+
+    def _flattened(self, states: rvm_state.State, size: tuple[int, ...], ratio: float) -> Flat | None:
+        """The network as OpenVINO runs it, for frames of that size after the first; None where torch has to."""
+        if self._engine == "torch":
+            return None
+        height, width = size
+        if (height, width) not in self._flat:
+            self._flat.clear()  # one at a time
+            try:
+                from models.rvm_openvino import Flat
+
+                self._flat[height, width] = Flat(self._full_script(), states, height, width, ratio, self._format)
+                self.info = replace(self.info, engine="openvino")
+            except ModelError as error:
+                if self._engine == "openvino":
+                    raise
+                self._flat[height, width] = None
+                self.info = replace(self.info, engine="torchscript", note=str(error))
+        return self._flat[height, width]
+
+    def _full_script(self) -> Any:
+        """In float32, whatever torch runs it in: the compiler chooses where fewer digits do."""
+        return self._model if self._format == torch.float32 else _load(self._path, self._place, torch.float32)
 
     @torch.inference_mode()
     def _run(self, image: Image, states: rvm_state.State | None, ratio: float) -> tuple[Tensor, Tensor, list[Tensor]]:
@@ -91,6 +129,18 @@ class Rvm:
         shapes = tuple(front.shape), tuple(share.shape)
         if shapes != ((1, 3, PROBE, PROBE), (1, 1, PROBE, PROBE)):
             raise ModelError(f"{self._path} is no matting network: it gives pictures of {shapes}; {NEXT}")
+
+
+def _engine(wanted: Name, place: torch.device) -> Name:
+    """What may run it. Raises ModelError where what was asked for cannot."""
+    if wanted == "onnxruntime":
+        raise ModelError("engine onnxruntime: runs no TorchScript; next: engine auto, openvino or torch")
+    if wanted == "openvino" and place.type != "cpu":
+        raise ModelError(f"engine openvino runs on the processor, not on {place}; next: engine torch")
+    if wanted == "openvino" and not find_spec("openvino"):
+        raise ModelError("engine openvino: not installed; next: pip install 'cleanplate[openvino]'")
+    suits = place.type == "cpu" and find_spec("openvino")
+    return wanted if suits else "torch"
 
 
 def _chosen(device: str, precision: Precision) -> tuple[torch.device, torch.dtype]:

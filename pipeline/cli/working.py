@@ -142,9 +142,10 @@ def run_one(
             job.work()
         if is_joined(opened):
             told(f"{', '.join(opened.plan.outputs)}: is finished already")
+            made = opened.plan.outputs
         else:
-            for made in stitch(opened, allow_gaps=allow_gaps, told=told):
-                print(made, flush=True)
+            made = stitch(opened, allow_gaps=allow_gaps, told=told)
+        print(*made, sep="\n", flush=True)
         look_at_seams(opened, told)
     return _judge(opened.manifest, told)
 

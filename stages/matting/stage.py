@@ -64,9 +64,9 @@ class Matting(OnNetwork):
             self._matter = load_matter(self.model, weights_file=self.weights, **self._options)
         except ModelError as error:
             raise SetupError(str(error)) from error
-        self.context.model(**self._matter.info.facts())
         self._nothing = {name: np.zeros(shape, kind) for name, (shape, kind) in self._remembered(spec).items()}
         self.context.warmed(self._matter.warm_up(spec.height, spec.width))
+        self.context.model(**self._matter.info.facts())
 
     def renew(self, spec: FrameSpec) -> bool:
         """The same model: what it remembers of a stream lies in that stream's memory."""
@@ -89,7 +89,7 @@ class Matting(OnNetwork):
     def _options(self) -> dict[str, Any]:
         if self.model == "refined":
             return {"steady": self.steady, "softness": self.softness}
-        return {"ratio": self.ratio, "device": self.device, "precision": self.precision}
+        return {"ratio": self.ratio, "device": self.device, "precision": self.precision, "engine": self.engine}
 
     def _remembered(self, spec: FrameSpec) -> Layout:
         options = {"ratio": self.ratio} if self.model == "rvm" else {}
