@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from models.base import Image, ModelError
-from models.coding import Decoder, Encoder
+from models.coding import CodingError, Decoder, Encoder
 from pipeline.errors import SetupError
 from pipeline.frame import FrameSpec
 
@@ -16,8 +16,8 @@ SEMANTIC = "semantic"
 
 
 def encoder_for(coder: CoderName, codec: str, spec: FrameSpec, key_every: float, device: str) -> Encoder:
-    """For pictures of a stream; `codec` and `key_every`, the seconds from one key picture to the next, are of roi,
-    `device` of neural. Raises SetupError."""
+    """For pictures of a stream, with `key_every` seconds from a key picture to the next; `codec` is of roi, `device` of
+    neural. Raises SetupError."""
     if coder == "roi":
         from stages.codec.roi import RoiEncoder
 
@@ -25,8 +25,8 @@ def encoder_for(coder: CoderName, codec: str, spec: FrameSpec, key_every: float,
     try:
         from models.codec_neural import NeuralEncoder
 
-        return NeuralEncoder(spec.width, spec.height, Fraction(spec.rate), device=device)
-    except ModelError as error:
+        return NeuralEncoder(spec.width, spec.height, Fraction(spec.rate), device=device, keys=key_every)
+    except (ModelError, CodingError) as error:
         raise SetupError(str(error)) from error
 
 
@@ -45,7 +45,7 @@ def decoder_for(kind: str, device: str = "auto") -> Decoder:
 
 
 def simulation() -> Callable[[Image, Image, float], Image]:
-    """What shows a picture with noise instead of coding it: of the picture, its mask, and a ratio. Raises SetupError."""
+    """What shows a picture with noise instead of coding: of the picture, its mask, and a ratio. Raises SetupError."""
     try:
         from models.codec_neural import simulate
     except ModelError as error:

@@ -1,7 +1,7 @@
 """Records: a coded stream in a file, picture by picture; who reads it trusts nothing in it.
 
     file    = head record*
-    head    = "CLEANSEM" version width height rate time_base, their crc32                     (HEAD)
+    head    = "CLNPLSEM" version width height rate time_base, their crc32                     (HEAD)
     record  = "\\x00PIC" size pts duration number kind key, their crc32, that of the bytes, bytes   (RECORD)
 
 Numbers are little-endian. A record of no bytes stands for a picture that was not coded: the one before lasts. After
@@ -21,7 +21,7 @@ from zlib import crc32
 from pipeline.frame import FrameSpec
 from stages.codec.packet import KINDS
 
-MAGIC = b"CLEANSEM"
+MAGIC = b"CLNPLSEM"
 VERSION = 1
 MARK = b"\x00PIC"
 HEAD = struct.Struct("<8sBxxxIIIIII")

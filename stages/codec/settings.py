@@ -52,7 +52,7 @@ class Settings(Transform):
     prefilter: float = live(
         default=0.0, ge=0, le=1, description="how much the background is smoothed before it is coded; 0: not at all"
     )
-    key_every: float = Field(default=4.0, gt=0, le=600, description="seconds from one key picture to the next, of roi")
+    key_every: float = Field(default=4.0, gt=0, le=600, description="seconds from one key picture to the next")
     adapt: Adapt = Field(
         default="none",
         description="lower the rate where the export gets through slower (stream), where others on this machine fill"
@@ -88,6 +88,8 @@ class Settings(Transform):
     def _has_network(cls, value: str, info: ValidationInfo) -> str:
         if value in ("head", "simulate") and info.data.get("coder") != "neural":
             raise PydanticCustomError("coder", "is of the neural coder; set `coder: neural`")
+        if value == "simulate" and info.data.get("mask") == "head":
+            raise PydanticCustomError("coder", "needs the mask of the stages before; set `mask: plane`")
         return value
 
     @property

@@ -92,7 +92,7 @@ class Codec(Settings):
         if self.mode == "code" and not self._steering.fits(stream.loop):
             stream.loop = self._steering.loop(stream.period)
         key = bool(known and life != frame.life) or self._is_asked_for(delivered, number)
-        mask = self._region(frame)
+        mask = self._region(frame, stream)
         self._prefilter.strength = self.prefilter
         image = self._prefilter.apply(frame.image, mask) if self.prefilter else frame.image
         made = stream.code(image, mask, key=key)
@@ -113,10 +113,10 @@ class Codec(Settings):
         self._asked = number
         return True
 
-    def _region(self, frame: Frame) -> Image:
+    def _region(self, frame: Frame, stream: Coder) -> Image:
         """uint8 [H, W], 255 where the bits are to go."""
         if self.mask == "head":
-            np.copyto(frame.planes["mask"], self._head(frame.image))
+            np.copyto(frame.planes["mask"], stream.region(frame.image))
         return frame.mask
 
     def _measured(self, frame: Frame, mask: Image, made: Made) -> Readings:

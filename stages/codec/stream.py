@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from models.base import Image
 from models.coding import Coded, Decoder, Encoder, Quantiser
 from stages.codec.rate import Fixed, Loop
-
-Head = Callable[[Image], Image]
-"""Finds the region of a picture, uint8 [H, W, 3] BGR: uint8 [H, W], 255 there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +21,13 @@ class Made:
     quantiser: Quantiser
 
 
+@runtime_checkable
+class Finding(Protocol):
+    """An encoder that finds people by itself."""
+
+    def people(self, image: Image) -> Image: ...
+
+
 class Coder(Protocol):
     """What a picture goes through. `loop` may be another one before each picture."""
 
@@ -32,6 +36,10 @@ class Coder(Protocol):
     loop: Loop
 
     def code(self, image: Image, mask: Image, *, key: bool = False) -> Made: ...
+
+    def region(self, image: Image) -> Image:
+        """What it would take for the region itself, uint8 [H, W]; only neural ones say so."""
+        ...
 
     def close(self) -> None: ...
 
@@ -54,6 +62,11 @@ class Stream:
         self._since_key = 1 if coded.key else self._since_key + 1
         return Made(coded, self._decoder.decode(coded.data), quantiser)
 
+    def region(self, image: Image) -> Image:
+        """uint8 [H, W], 255 where the encoder's own head finds people in uint8 [H, W, 3] BGR."""
+        assert isinstance(self._encoder, Finding)
+        return self._encoder.people(image)
+
     def close(self) -> None:
         self._encoder.close()
         self._decoder.close()
@@ -73,6 +86,9 @@ class Simulation:
     def code(self, image: Image, mask: Image, *, key: bool = False) -> Made:
         decoded = self._simulate(image, mask, self._ratio())
         return Made(Coded(b"", True), decoded, Quantiser(math.nan, math.nan))
+
+    def region(self, image: Image) -> Image:
+        raise NotImplementedError
 
     def close(self) -> None:
         """It holds nothing."""
