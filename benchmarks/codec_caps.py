@@ -26,7 +26,7 @@ from stages.codec.readings import Readings
 
 CLIP, FRAMES, RATE = "pan_stream_walk", 90, 25.0
 STEPS_KBPS, SECONDS = (800, 300, 600), 8  # a phase each
-LEAST, MOST = 0.8, 1.1  # of the cap: within that it has settled
+WITHIN, SPAN_S = 0.10, 2.0  # of the cap, over so many seconds: it has settled
 GOAL_S = 2.0
 FLOORS_DB = (30.0, 34.0)
 TRIES = 6  # that halve the range of fixed quantisers
@@ -96,7 +96,7 @@ def measure(shelf: Shelf, told: Told) -> dict[str, Any]:
     for one in floors:
         told(f"floor {one['floor']} dB: {one['kbps']} kbit/s, worst {one['worst_region']}")
     return {
-        "clip": CLIP, "rate": RATE, "steps": STEPS_KBPS, "seconds": SECONDS, "least": LEAST, "most": MOST,
+        "clip": CLIP, "rate": RATE, "steps": STEPS_KBPS, "seconds": SECONDS, "within": WITHIN, "span_s": SPAN_S,
         "goal_s": GOAL_S, "kept": kept, "floors": floors,
     }  # fmt: skip
 
@@ -108,7 +108,7 @@ def _caps(clip: Clip, told: Told) -> Iterator[dict[str, Any]]:
             pictures = stage.run(round(SECONDS * RATE))
             sizes = [one.size for one in pictures]
             after = settled(sizes, RATE, cap)
-            late = seconds_of(sizes, RATE)[round((after or 0) * RATE) :]
+            late = over(sizes, RATE, 1)[round(GOAL_S * RATE) :]
             told(f"cap {cap} kbit/s: settled after {after} s")
             yield {
                 "cap": cap,
@@ -121,16 +121,16 @@ def _caps(clip: Clip, told: Told) -> Iterator[dict[str, Any]]:
             }
 
 
-def seconds_of(sizes: Sequence[int], rate: float) -> list[float]:
-    """kbit/s of every whole second, from each picture on."""
-    span = round(rate)
-    sums = np.convolve(sizes, np.ones(span), mode="valid")
+def over(sizes: Sequence[int], rate: float, seconds: float) -> list[float]:
+    """kbit/s over so many seconds, from each picture on for which that many are left."""
+    span = round(seconds * rate)
+    sums = np.convolve(sizes, np.ones(span), mode="valid") if len(sizes) >= span else []
     return [float(8 * rate / span * total / 1000) for total in sums]
 
 
 def settled(sizes: Sequence[int], rate: float, cap: float) -> float | None:
-    """Seconds after which every whole second's bytes are LEAST to MOST of the cap, kbit/s; None: never."""
-    kept = [LEAST * cap <= found <= MOST * cap for found in seconds_of(sizes, rate)]
+    """Seconds after which any SPAN_S seconds' bytes keep WITHIN of the cap, kbit/s; None: never."""
+    kept = [abs(found / cap - 1) <= WITHIN for found in over(sizes, rate, SPAN_S)]
     if not kept or not kept[-1]:
         return None
     bad = [index for index, good in enumerate(kept) if not good]
@@ -142,25 +142,25 @@ def _floor(clip: Clip, floor: float) -> dict[str, Any]:
     with coder(clip, floor=floor) as stage:
         stage.run(count)  # finds its way first
         kept = stage.run(count)
-    fixed = _fixed(clip, _mean([one.region for one in kept]), count)
     return {
         "floor": floor, "psnr_region": _mean([one.region for one in kept]), "worst_region": _worst(kept),
-        "kbps": _kbps(kept), "fixed_kbps": _kbps(fixed), "fixed_worst_region": _worst(fixed),
+        "kbps": _kbps(kept), "fixed_kbps": _fixed(clip, _worst(kept), count),
     }  # fmt: skip
 
 
-def _fixed(clip: Clip, wanted: float, count: int) -> list[Picture]:
-    """One quantiser for all pictures, at which the region's mean PSNR is at least that."""
-    low, high, best = 0.0, 51.0, []
+def _fixed(clip: Clip, worst: float, count: int) -> float:
+    """kbit/s of one quantiser for all pictures, at which the region is nowhere worse than that; between those that were
+    tried, the logarithm of the rate goes with the PSNR."""
+    low, high = 0.0, 51.0
+    found: list[tuple[float, float]] = []
     for _ in range(TRIES):
         middle = (low + high) / 2
         with coder(clip, quantiser=middle) as stage:
-            found = stage.run(count)
-        if _mean([one.region for one in found]) >= wanted:
-            low, best = middle, found
-        else:
-            high = middle
-    return best
+            pictures = stage.run(count)
+        found.append((_worst(pictures), math.log(_kbps(pictures))))
+        low, high = (middle, high) if found[-1][0] >= worst else (low, middle)
+    found.sort()
+    return round(math.exp(float(np.interp(worst, *zip(*found, strict=True)))), 1)
 
 
 def _kbps(pictures: Sequence[Picture]) -> float:

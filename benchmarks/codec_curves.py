@@ -15,7 +15,7 @@ from benchmarks.codec_clips import Clip
 from benchmarks.codec_delta import Curve, quality_gained, rate_saved, worst_point
 from benchmarks.codec_judge import PARTS, Judge
 from benchmarks.codec_vmaf import Vmaf
-from benchmarks.codec_ways import NAMES, PLAIN, Way
+from benchmarks.codec_ways import NAMES, PLAIN, WAYS, Way
 from pipeline.errors import RunError
 from pipeline.frame import Image
 
@@ -107,7 +107,12 @@ def of_clip(clip: Clip, scratch: Path, told: Told, ways: Sequence[Way], before: 
 
 def compared(curves: Mapping[str, Sequence[Point]]) -> dict[str, Any]:
     """By way, other than the plain one: what it saves in the region, its worst point, and what it costs elsewhere."""
-    return {name: dict(_against(curves[PLAIN], points)) for name, points in curves.items() if name != PLAIN}
+    beside = {way.name: way.beside for way in WAYS}
+    return {
+        name: {"beside": beside[name], **dict(_against(curves[beside[name]], points))}
+        for name, points in curves.items()
+        if name != PLAIN and beside[name] in curves
+    }
 
 
 def _against(plain: Sequence[Point], other: Sequence[Point]) -> Iterator[tuple[str, Any]]:

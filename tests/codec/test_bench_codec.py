@@ -136,19 +136,19 @@ def points(factor: float, background: float) -> list[dict[str, float]]:
 
 
 def test_goals_are_met_by_what_saves_a_fifth_and_is_nowhere_worse() -> None:
-    found = compared({"x264": points(1, 0), "good": points(0.7, 6), "poor": points(0.9, 6), "bad": points(1.2, 0)})
-    assert found["good"]["goal"] == {"saved": True, "worst": True}
-    assert found["poor"]["goal"] == {"saved": False, "worst": True}
-    assert found["bad"]["goal"] == {"saved": False, "worst": False}
-    assert found["good"]["psnr_background_gained"]["value"] == pytest.approx(-6 - 3 * math.log2(0.7), abs=0.01)
+    found = compared({"x264": points(1, 0), "roi-12": points(0.7, 6), "roi-6": points(0.9, 6), "x265": points(1.2, 0)})
+    assert found["roi-12"]["goal"] == {"saved": True, "worst": True}
+    assert found["roi-6"]["goal"] == {"saved": False, "worst": True}
+    assert found["x265"]["goal"] == {"saved": False, "worst": False}
+    assert found["roi-12"]["psnr_background_gained"]["value"] == pytest.approx(-6 - 3 * math.log2(0.7), abs=0.01)
 
 
 def test_over_all_clips_the_mean_is_of_those_that_could_be_compared_and_the_worst_is_the_worst() -> None:
     def clip(factor: float, better: float) -> dict[str, object]:
         shifted = [{**one, "psnr_region": one["psnr_region"] + better} for one in points(factor, 4)]
-        return {"compared": compared({"x264": points(1, 0), "roi": shifted})}
+        return {"compared": compared({"x264": points(1, 0), "roi-12": shifted})}
 
-    found = overall({"one": clip(0.7, 0), "two": clip(0.9, 0), "far": clip(1, 25)})["roi"]
+    found = overall({"one": clip(0.7, 0), "two": clip(0.9, 0), "far": clip(1, 25)})["roi-12"]
     assert (found["clips"], found["compared"], found["met"]) == (3, 2, 1)
     assert found["region_saved"] == pytest.approx(-20, abs=0.01)
     assert found["region_worst"] == pytest.approx(-10, abs=0.01)

@@ -123,14 +123,14 @@ def test_a_clip_goes_forth_and_back_without_a_cut() -> None:
 def test_settled_is_from_when_on_every_second_keeps_to_the_cap() -> None:
     at_cap = [500] * 100  # bytes: 100 kbit/s at 25 pictures/s
     assert codec_caps.settled(at_cap, 25, 100) == 0
-    assert codec_caps.settled([2000] * 10 + at_cap, 25, 100) == pytest.approx(0.4, abs=0.1)
-    assert codec_caps.settled([*at_cap, 2000], 25, 100) is None
-    assert codec_caps.settled([300] * 60, 25, 100) is None  # it leaves a third of the cap unused
+    assert codec_caps.settled([2000] * 10 + at_cap, 25, 100) == pytest.approx(0.36)
+    assert codec_caps.settled([*at_cap, 5000], 25, 100) is None
+    assert codec_caps.settled([400] * 60, 25, 100) is None  # it leaves a fifth of the cap unused
     assert codec_caps.settled([500] * 10, 25, 100) is None  # less than a second says nothing
 
 
 def test_a_second_is_counted_from_every_picture_on() -> None:
-    assert codec_caps.seconds_of([1000] * 10 + [0] * 10, 10) == pytest.approx([80 - 8 * at for at in range(11)])
+    assert codec_caps.over([1000] * 10 + [0] * 10, 10, 1) == pytest.approx([80 - 8 * at for at in range(11)])
 
 
 def test_clips_are_of_even_sides_and_their_masks_fit() -> None:
