@@ -24,8 +24,9 @@ from stages.ingest.span import parse_time
 
 HELP = """Run a pipeline on an input, or on several, one after the other.
 
-An input is a video file, a picture, a folder of pictures, `lavfi:GRAPH`; or live: `cam:0`, `cam:test`, `screen:`,
-rtsp://, http(s)://, srt://, and `tcp://HOST:PORT?width=W&height=H&rate=R`, which listens for raw BGR24 or nut.
+An input is a video file, a picture, a folder of pictures, `lavfi:GRAPH`, coded pictures (.sem); or live: `cam:0`,
+`cam:test`, `screen:`, rtsp://, http(s)://, srt://, and `tcp://HOST:PORT?width=W&height=H&rate=R`, which listens for raw
+BGR24 or nut.
 An output is a file, a folder of pictures, `null:`; or `window:`, `recording:FOLDER`, rtsp:// and srt:// (pushed),
 http://127.0.0.1:PORT/ (Motion JPEG), tcp://HOST:PORT. --output may be given again: each further one is an output like
 the last stage, say `output`, and is set by its own name: output-2.view, output-3.codec. ${NAME} in an address stands
@@ -53,6 +54,10 @@ Examples:
   cleanplate run remove-target -i street.mp4 -o clean.mp4 --target car:2@10 --target dog@30
 
   cleanplate run remove-people -i park.mp4 -o clean.mp4 -o both.mp4 --set output-2.view=side-by-side
+
+  cleanplate run semantic-codec -i talk.mp4 -o panel.mp4 --set export.output=coded.mp4
+
+  cleanplate run semantic-codec -i cam:0 -o window: --set codec.bitrate=400k
 
   cleanplate run live-camera -i cam:0 -o window: -o walk.mp4
 

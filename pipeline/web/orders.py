@@ -15,6 +15,8 @@ SINK = "stages.output:Auto"
 BESIDE = ("subtitles", "data", "attachments", "chapters", "metadata")  # what a file may hold beside sound and pictures
 KEPT_OF_SINK = ("codec", "hardware", "pixels", "profile", "crf", "preset", "audio", "quality", *BESIDE)
 """What a configuration says of its own sink that holds for the files of a session as well."""
+LOGS = "log"
+"""The field that names a folder of this machine in which a stage keeps a log: in a session it keeps none."""
 
 
 class Outlet(BaseModel):
@@ -61,6 +63,9 @@ def assembled(raw: Mapping[str, Any], settings: Mapping[str, Any], outlets: Sequ
     while above in by_name and by_name[above] not in chain:
         chain.insert(0, by_name[above])
         above = by_name[above].get("after")
+    for stage in chain:
+        if LOGS in (stage.get("with") or {}):
+            stage["with"][LOGS] = None
     own = (last.get("with") or {}) if last.get("uses") == SINK else {}
     if made.get("fail") == "closed":  # where it says nothing, what tells who, where and when stays behind
         own = {**dict.fromkeys(BESIDE, "drop"), **own}
