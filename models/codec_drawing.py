@@ -35,8 +35,8 @@ class Drawing:
         """What to send of `image`, both uint8 [H, W, 3] of whole blocks; and the guess without blocks of which nothing
         is left to say. Raises FloatingPointError."""
         steps, coded = self._tensor(steps_of(guess.plan, levels)), self._tensor(guess.plan.coded)
-        predicted = self._picture(prediction)
-        rest = self._picture(image) - predicted
+        predicted = picture(prediction, self._device)
+        rest = picture(image, self._device) - predicted
         wanted, near = self._network.coarse_level(rest, predicted, steps)
         coarse = _rounded(wanted) * coded
         fine = _rounded(self._network.fine_level(rest, coarse, near, steps)) * enlarged(coded, 2)
@@ -51,7 +51,7 @@ class Drawing:
         FloatingPointError."""
         if not plan.coded.any():
             return prediction
-        predicted = self._picture(prediction)
+        predicted = picture(prediction, self._device)
         sent = Latents(*(self._tensor(part) for part in (numbers.coarse, numbers.fine)))
         whole = predicted + self._network.decode(sent, predicted, self._tensor(steps_of(plan, levels)))
         demand_finite(whole)
@@ -61,17 +61,13 @@ class Drawing:
     @torch.inference_mode()
     def people(self, image: Image) -> Image:
         """The head's mask, uint8 [H, W] of 0 and 255. Raises FloatingPointError."""
-        predicted = self._picture(drawn(rounded(means(image), 1), 1))
+        predicted = picture(drawn(rounded(means(image), 1), 1), self._device)
         shape = image.shape[0] // BLOCK, image.shape[1] // BLOCK
         steps = self._tensor(np.full(shape, step(HEAD_STEP), np.float32))
-        logits = self._network.people(self._picture(image) - predicted, predicted, steps)
+        logits = self._network.people(picture(image, self._device) - predicted, predicted, steps)
         demand_finite(logits)
         large = F.interpolate(logits.softmax(1)[:, 1:], scale_factor=8.0, mode="bilinear")[0, 0]
         return np.where((large > THRESHOLD).cpu().numpy(), 255, 0).astype(np.uint8)
-
-    def _picture(self, image: Image) -> Tensor:
-        tensor = torch.from_numpy(image).to(self._device).permute(2, 0, 1)[None]
-        return tensor.to(torch.float32, memory_format=torch.channels_last)
 
     def _tensor(self, blocks: NDArray[np.generic]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(blocks)).to(self._device, torch.float32)
@@ -83,6 +79,12 @@ def padded(image: Image) -> Image:
     height, width = image.shape[:2]
     below, right = -height % BLOCK, -width % BLOCK
     return np.ascontiguousarray(np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge"))
+
+
+def picture(image: Image, device: torch.device) -> Tensor:
+    """uint8 [H, W, 3] as the networks want it, float32 [1, 3, H, W]."""
+    tensor = torch.from_numpy(image).to(device).permute(2, 0, 1)[None]
+    return tensor.to(torch.float32, memory_format=torch.channels_last)
 
 
 def _rounded(numbers: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ RATE, BASES_RATE = 6e-4, 2e-5  # of learning
 WARM = 200  # steps in which it rises
 FALL = 0.25  # of all steps in which it falls, at the end
 MEAN = 0.998  # of the weights so far that stays in their running mean, which is what is shipped
+WINDOWS = 400  # of which the transforms begin as principal components
 SAVE, TELL = 250, 25  # steps between checkpoints, lines of the log
 COLUMNS = "step", "loss", "bits", "region_db", "background_db", "head"
 _log = logging.getLogger("train_codec")
@@ -136,7 +137,7 @@ def _optimiser(teacher: Teacher) -> torch.optim.Optimizer:
 def _rests(shots: Sequence[Shot]) -> torch.Tensor:
     """What thumbnails leave of many windows, [N, 3, S, S]."""
     random = np.random.default_rng(SEED)
-    images = np.stack([Scene(shots, SIZE, random).view(0).image for _ in range(400)])
+    images = np.stack([Scene(shots, SIZE, random).view(0).image for _ in range(WINDOWS)])
     windows = torch.from_numpy(images).permute(0, 3, 1, 2).float()
     return windows - thumbnail(windows, 4.0)
 
