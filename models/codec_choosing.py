@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,6 +51,5 @@ def without_silent(guess: Guess, said: NDArray[np.bool_]) -> Guess:
 def squares(one: Image, other: Image) -> NDArray[np.float32]:
     """Mean squared difference of each block [H / 16, W / 16], colours together."""
     height, width = one.shape[:2]
-    difference = np.square(one.astype(np.int16) - other, dtype=np.int32).sum(2, dtype=np.int32)
-    blocks = difference.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).sum((1, 3))
-    return (blocks / (3 * BLOCK**2)).astype(np.float32)
+    difference = np.square(cv2.absdiff(one, other).astype(np.float32))
+    return np.asarray(cv2.resize(difference, (width // BLOCK, height // BLOCK), interpolation=cv2.INTER_AREA).mean(2))

@@ -44,7 +44,7 @@ def drawn(thumbnail: Symbols, kind: int) -> Image:
     colours = np.concatenate([told[..., 1:2] + green, green, told[..., 2:] + green], -1)
     small = colours.clip(0, 255).astype(np.uint8)
     size = small.shape[1] * BLOCK, small.shape[0] * BLOCK
-    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR_EXACT))
 
 
 def code_thumbnail(port: Port, wanted: Symbols | None, known: Symbols, fresh: NDArray[np.bool_], kind: int) -> Symbols:
