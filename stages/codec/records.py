@@ -24,7 +24,7 @@ from stages.codec.packet import KINDS
 MAGIC = b"CLNPLSEM"
 VERSION = 1
 MARK = b"\x00PIC"
-HEAD = struct.Struct("<8sBxxxIIIIII")
+HEAD = struct.Struct("<8sBxxxIIQQQQ")
 RECORD = struct.Struct("<4sIqqqBBxx")
 SUM = struct.Struct("<I")
 WHOLE = RECORD.size + 2 * SUM.size
@@ -91,8 +91,8 @@ class Record:
 
 
 def _short(ratio: Fraction) -> Fraction:
-    """What 32 bits on either side can hold."""
-    return ratio if max(ratio.as_integer_ratio()) < 1 << 32 else ratio.limit_denominator(1 << 20)
+    """What 64 bits on either side can hold."""
+    return ratio if max(ratio.as_integer_ratio()) < 1 << 64 else ratio.limit_denominator(1 << 62)
 
 
 def is_recorded(path: str) -> bool:

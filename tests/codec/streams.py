@@ -18,6 +18,12 @@ WIDTH, HEIGHT = 192, 128
 SPEC = FrameSpec(width=WIDTH, height=HEIGHT, rate=Fraction(25), time_base=Fraction(1, 25))
 
 
+def busy(number: int) -> Image:
+    """A picture that moves, with noise of its own: no coder gets it for nothing."""
+    noise = np.random.default_rng(number).normal(0, 8, (HEIGHT, WIDTH, 1))
+    return (textured(number) + noise).clip(0, 255).astype(np.uint8)
+
+
 class Stand:
     """One codec stage and its memory: pictures in, frames out; it can die and come back."""
 
@@ -57,7 +63,7 @@ class Stand:
         return frame
 
     def several(self, number: int) -> list[Frame]:
-        return [self.code(textured(self.index)) for _ in range(number)]
+        return [self.code(busy(self.index)) for _ in range(number)]
 
 
 def coded(number: int = 12, **fields: Any) -> list[Packet]:
