@@ -8,7 +8,8 @@ import numpy as np
 from models.base import Image
 
 SIGMA = 3.0  # pixels of blur at full strength
-NOISE = 12.0  # levels by which a pixel may differ from what it was, at full strength, to count as the same
+NOISE = 4.0  # levels by which pixels may differ in the mean from what they were, at full strength, to count as the same
+AROUND = 9  # pixels of the square of that mean: where something moves, what is found again must stay as sharp as it was
 KEPT = 0.75  # of what was remembered, where a pixel counts as the same
 FEATHER = 8  # pixels from the region to where the background is smoothed in full
 
@@ -45,7 +46,7 @@ class Prefilter:
         before, calmed = self._memory, smooth
         if before is not None and before.shape == smooth.shape:
             changed = cv2.cvtColor(cv2.absdiff(smooth, before), cv2.COLOR_BGR2GRAY)
-            same = cv2.compare(changed, NOISE * self.strength, cv2.CMP_LT)
+            same = cv2.compare(cv2.blur(changed, (AROUND, AROUND)), NOISE * self.strength, cv2.CMP_LT)
             between = cv2.addWeighted(smooth, 1 - KEPT, before, KEPT, 0)
             calmed = smooth.copy()
             cv2.copyTo(between, same, calmed)

@@ -10,6 +10,7 @@ from models.base import Image
 from models.coding import CodingError
 from pipeline.errors import SetupError
 from stages.codec.colours import ToBgr
+from stages.codec.order import Order
 from stages.media import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -33,15 +34,15 @@ def is_key(codec: str, data: bytes) -> bool:
 class RoiDecoder:
     """Decodes one stream as `models.coding.Decoder`.
 
-    What is damaged is not guessed at: it raises CodingError, as does all that is built on it, up to the next key
-    picture."""
+    Damage that shows raises CodingError, as does all that is built on it, up to the next key picture. Bits that were
+    changed within a picture may not show: then it is a wrong picture, of the right size."""
 
     def __init__(self, codec: str = "h264") -> None:
         if codec not in DECODERS:
             raise SetupError(f"codec: {codec!r} is none of {', '.join(DECODERS)}")
         self._codec = codec
         self._to_bgr = ToBgr()
-        self._context = self._open()
+        self._context, self._order = self._open(), Order()
         self._size: tuple[int, int] | None = None
         self._lost = True  # nothing to build on: the next one must be a key picture
 
@@ -61,7 +62,7 @@ class RoiDecoder:
         if self._lost:
             if not is_key(self._codec, data):
                 raise CodingError("a packet that builds on one that is lost; the next key picture is waited for")
-            self._context = self._open()  # nothing of what was damaged stays
+            self._context, self._order = self._open(), Order()  # nothing of what was damaged stays
             self._lost = False
         try:
             picture = self._one(data)
@@ -74,6 +75,8 @@ class RoiDecoder:
         import av
         from av.packet import Packet
 
+        if self._codec == "h264" and not self._order.follows(data):
+            raise CodingError(f"a packet of {len(data)} bytes is not the one that follows")
         try:
             pictures = self._context.decode(Packet(data))
         except (av.FFmpegError, ValueError) as error:

@@ -23,9 +23,11 @@ def clip(name: str, pictures: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
 def textured(number: int, width: int = 192, height: int = 128, seed: int = 0) -> np.ndarray:
     """A picture with much to code, that moves: uint8 [H, W, 3] BGR."""
     rng = np.random.default_rng(seed)
-    small = rng.integers(30, 226, (height // 8 + 24, width // 8 + 24, 3), dtype=np.uint8)
-    large = small.repeat(8, axis=0).repeat(8, axis=1).astype(np.int16)
-    large += rng.integers(-20, 21, large.shape, dtype=np.int16)
+    grey = rng.integers(40, 216, (height // 8 + 24, width // 8 + 24, 1), dtype=np.int16)
+    fine = rng.integers(-12, 13, (8 * grey.shape[0], 8 * grey.shape[1], 1), dtype=np.int16)
+    # Its colours change slowly: what coding with halved colours loses is not what these tests look at.
+    tint = np.linspace((-12, 0, 12), (12, 4, -12), 8 * grey.shape[1])[None].astype(np.int16)
+    large = grey.repeat(8, axis=0).repeat(8, axis=1) + fine + tint
     x, y = 3 * number % 96, 2 * number % 96
     return np.ascontiguousarray(large[y : y + height, x : x + width].clip(0, 255).astype(np.uint8))
 
