@@ -40,6 +40,6 @@ def _follow(port: Port, drawing: Drawing, scene: Scene, random: np.random.Genera
         view = scene.view(number)
         guess, prediction = choose_plan(view.image, matters(view.mask), past, levels)
         guess, numbers = drawing.numbers(view.image, prediction, guess, levels)
-        guess, prediction = code_guess(port, guess, guess.plan.kinds.shape, past, levels)
+        guess, prediction = code_guess(port, guess, guess.plan.shape, past, levels)
         code_numbers(port, numbers, guess.plan)
         past = Past(drawing.drawn(prediction, guess.plan, numbers, levels), guess.plan)

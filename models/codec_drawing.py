@@ -38,7 +38,7 @@ class Drawing:
         """What to send of `image`, both uint8 [H, W, 3] of whole blocks; and the guess without blocks of which nothing
         is left to say. Raises FloatingPointError."""
         plan = guess.plan
-        height, width = plan.kinds.shape
+        height, width = plan.shape
         coarse = np.zeros((COARSE, height, width), np.int32)
         fine = np.zeros((FINE, 2 * height, 2 * width), np.int32)
         if (part := window(plan.coded)) is not None:

@@ -155,7 +155,7 @@ def _frequencies(counts: NDArray[np.int64]) -> NDArray[np.uint16]:
     total = counts.sum(0) + 1.0
     prior = 20 * total / total.sum()  # as good as having seen twenty
     shares = (counts + prior) / (counts + prior).sum(1, keepdims=True)
-    return np.maximum(np.round(shares * (TOTAL - symbols)), 1).astype(np.uint16)
+    return np.asarray(np.maximum(np.round(shares * (TOTAL - symbols)), 1), np.uint16)
 
 
 def _grouped(contexts: Symbols) -> tuple[NDArray[np.intp], list[tuple[int, int, int]]]:

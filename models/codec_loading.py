@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ def _network(path: Path, weights: dict[str, NDArray[np.generic]]) -> CodecNetwor
     return to_channels_last(network.eval().requires_grad_(False))
 
 
-def _checked(path: Path, tables: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.uint16]]:
+def _checked(path: Path, tables: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.uint16]]:
     """The tables. Raises ModelError where one is missing, of another shape, or has a symbol that cannot come."""
     for name, shape in table_shapes().items():
         table = tables.get(name)

@@ -112,7 +112,7 @@ def _shots(path: Path) -> Iterator[Image]:
         run: list[Image] = []
         for number, frame in enumerate(container.decode(video=0)):
             if number % every < FRAMES:
-                run.append(_shrunk(frame.to_ndarray(format="bgr24")))
+                run.append(_shrunk(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)))
             if len(run) == FRAMES:
                 yield np.stack(run)
                 run = []

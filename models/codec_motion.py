@@ -9,22 +9,25 @@ from numpy.typing import NDArray
 from models.base import Image
 from models.codec_entropy import Port, Symbols
 from models.codec_steps import BLOCK
-from models.coding import CodingError
 
 PARTS = 4  # of a pixel
 REACH = 127  # pixels that a block can have moved, either way
 VECTORS = 32  # that a picture has at most; the first is none
 FIXED = 32  # parts of a pixel that OpenCV's whole-number interpolation knows
+USERS = 3  # blocks without which a vector is not worth its bits
 PENALTY = 1.5  # grey levels a pixel that a vector has to gain over standing still
 
 Vectors = NDArray[np.int32]
 """(x, y) in quarter pixels, [N, 2]."""
+Field = tuple[Vectors, Symbols]
+"""A picture's vectors, and which of them each block [h, w] has."""
 
 
-def search(before: Image, image: Image) -> tuple[Vectors, Symbols]:
-    """A picture's vectors, and which of them each block [h, w] has, both for uint8 [H, W, 3] of whole blocks."""
+def search(before: Image, image: Image) -> Field:
+    """How `image` is best predicted from the one `before`, both uint8 [H, W, 3] of whole blocks."""
     old, new = (cv2.cvtColor(part, cv2.COLOR_BGR2GRAY) for part in (before, image))
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(new, old, None)
+    search_flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
+    flow = search_flow.calc(new, old, None)
     rows, columns = (side // BLOCK for side in old.shape)
     small = cv2.resize(flow, (columns * 4, rows * 4), interpolation=cv2.INTER_AREA)  # 16 of a block are enough
     blocks = small.reshape(rows, 4, columns, 4, 2).transpose(0, 2, 1, 3, 4).reshape(rows * columns, 16, 2)
@@ -32,7 +35,9 @@ def search(before: Image, image: Image) -> tuple[Vectors, Symbols]:
     vectors = _frequent(moved)
     errors = np.stack([_errors(old, new, vector) for vector in vectors])
     errors[0] -= PENALTY
-    return vectors, errors.argmin(0).astype(np.int32)
+    users = np.bincount(errors.argmin(0).ravel(), minlength=len(vectors))
+    kept = np.flatnonzero((users >= USERS) | (np.arange(len(vectors)) == 0))
+    return vectors[kept], errors[kept].argmin(0).astype(np.int32)
 
 
 def predict(before: Image, vectors: Vectors, chosen: Symbols) -> Image:
@@ -48,30 +53,30 @@ def predict(before: Image, vectors: Vectors, chosen: Symbols) -> Image:
     return np.asarray(cv2.remap(before, whole, parts, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-def code_vectors(port: Port, vectors: Vectors | None, chosen: Symbols | None, used: NDArray[np.bool_]) -> tuple[
-    Vectors, Symbols
-]:  # fmt: skip
+def code_vectors(port: Port, told: Field | None, used: NDArray[np.bool_]) -> Field:
     """The picture's vectors, then of each block that is `used` [h, w] which it has: mostly its left neighbour's."""
-    count = port.plain(VECTORS, 1, None if vectors is None else np.array([len(vectors) - 1], np.int32))[0]
-    known = None if vectors is None else (vectors[1:] + REACH * PARTS).ravel()
-    found = port.plain(2 * REACH * PARTS + 1, 2 * int(count), known) - REACH * PARTS
-    vectors = np.concatenate([np.zeros((1, 2), np.int32), found.reshape(-1, 2)])
-    order = np.flatnonzero(used)
-    wanted = None if chosen is None else chosen.ravel()[order]
-    same = None if wanted is None else (wanted == np.concatenate([[0], wanted[:-1]])).astype(np.int32)
-    known_same = np.ones(len(order), np.int32)  # where there is but one vector nothing need be said
-    same = port.code("vectors.same", np.zeros(len(order), np.int32), same) if count else known_same
-    others = same == 0
-    named = port.plain(int(count) + 1, int(others.sum()), None if wanted is None else wanted[others])
+    vectors = _code_table(port, None if told is None else told[0])
+    order, count = np.flatnonzero(used), len(vectors)
+    wanted = None if told is None else told[1].ravel()[order]
+    others = np.zeros(len(order), np.bool_)
+    if count > 1:
+        differs = None if wanted is None else (np.diff(wanted, prepend=0) != 0).astype(np.int32)
+        others = port.code("vectors.differ", np.zeros(len(order), np.int32), differs) == 1
+    named = port.plain(count, int(others.sum()), None if wanted is None else wanted[others])
     values = np.zeros(len(order) + 1, np.int32)
     values[1:][others] = named
     # what stands at the last block that differs from the one before it holds until the next
-    last = np.maximum.accumulate(np.concatenate([[0], np.where(others, np.arange(1, len(order) + 1), 0)]))
+    last = np.maximum.accumulate(np.where(others, np.arange(1, len(order) + 1), 0))
     result = np.zeros(used.shape, np.int32)
-    result.ravel()[order] = values[last][1:]
-    if result.size and result.max(initial=0) > count:
-        raise CodingError("a block is moved by a vector that there is not")
+    result.ravel()[order] = values[last]
     return vectors, result
+
+
+def _code_table(port: Port, vectors: Vectors | None) -> Vectors:
+    count = int(port.plain(VECTORS, 1, None if vectors is None else np.array([len(vectors) - 1], np.int32))[0])
+    parts = None if vectors is None else (vectors[1:] + REACH * PARTS).ravel()
+    found = port.plain(2 * REACH * PARTS + 1, 2 * count, parts) - REACH * PARTS
+    return np.concatenate([np.zeros((1, 2), np.int32), found.reshape(-1, 2)])
 
 
 def _frequent(moved: Vectors) -> Vectors:

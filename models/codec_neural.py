@@ -46,7 +46,7 @@ class NeuralEncoder:
         guess, prediction = choose_plan(whole, matters(mask), past, levels)
         guess, numbers = self._drawing.numbers(whole, prediction, guess, levels)
         writer = Writer(self._loaded.models)
-        guess, prediction = code_guess(writer, guess, guess.plan.kinds.shape, past, levels)
+        guess, prediction = code_guess(writer, guess, guess.plan.shape, past, levels)
         code_numbers(writer, numbers, guess.plan)
         self._past = Past(self._drawing.drawn(prediction, guess.plan, numbers, levels), guess.plan)
         packet = Packet(key, self._number, self._loaded.number, self._width, self._height, *levels, writer.data())

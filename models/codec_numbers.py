@@ -80,11 +80,11 @@ def _boards(coded: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], NDArray[np
 
 
 def _sum_before(sizes: Symbols, group: int, parents: Symbols) -> Symbols:
-    """What is known of a block from the group before, in about half units, [h, w]; of the first: from its parents."""
+    """What is known of a block from the group before, [h, w]; of the first: from its parents."""
     if group == 0:
-        return np.minimum(parents, len(_BEFORE) - 1)
+        return np.asarray(np.minimum(parents, len(_BEFORE) - 1))
     part = sizes[(group - 1) * GROUP : group * GROUP, 1:-1, 1:-1]
-    return np.minimum(part.sum(0, dtype=np.int32), len(_BEFORE) - 1)
+    return np.asarray(np.minimum(part.sum(0, dtype=np.int32), len(_BEFORE) - 1))
 
 
 def _contexts(

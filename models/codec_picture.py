@@ -49,7 +49,7 @@ class Numbers:
 
 def table_shapes() -> dict[str, tuple[int, int]]:
     """Of every table: contexts, symbols."""
-    shapes = {**PLAN_SHAPES, **THUMBNAIL_SHAPES, "vectors.same": (1, 2)}
+    shapes = {**PLAN_SHAPES, **THUMBNAIL_SHAPES, "vectors.differ": (1, 2)}
     for name, channels in (("coarse", COARSE), ("fine", FINE)):
         shapes |= {f"{name}.{part}": shape for part, shape in number_shapes(channels // GROUP).items()}
     return shapes
@@ -65,8 +65,8 @@ def code_guess(
     moved = np.zeros((shape[0] * BLOCK, shape[1] * BLOCK, 3), np.uint8)
     vectors, chosen = np.zeros((1, 2), np.int32), np.zeros(shape, np.int32)
     if past is not None:
-        known = (None, None) if guess is None else (guess.vectors, guess.chosen)
-        vectors, chosen = code_vectors(port, *known, ~fresh)
+        known = None if guess is None else (guess.vectors, guess.chosen)
+        vectors, chosen = code_vectors(port, known, ~fresh)
         moved = predict(past.image, vectors, chosen)
     kind = rounding(levels[0])
     if not fresh.any():

@@ -24,9 +24,15 @@ class Plan:
     region: NDArray[np.bool_]
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Blocks: rows, columns."""
+        rows, columns = self.kinds.shape
+        return rows, columns
+
+    @property
     def coded(self) -> NDArray[np.bool_]:
         """Of which blocks are numbers sent?"""
-        return self.kinds != KEPT
+        return np.asarray(self.kinds != KEPT)
 
 
 def code_plan(port: Port, plan: Plan | None, shape: tuple[int, int], before: Plan | None) -> Plan:
@@ -51,7 +57,7 @@ def code_plan(port: Port, plan: Plan | None, shape: tuple[int, int], before: Pla
 def _past(before: Plan) -> Symbols:
     """How busy each block's surroundings were, and what it was itself."""
     busy = np.pad(before.coded, 1).astype(np.int32)
-    rows, columns = before.kinds.shape
+    rows, columns = before.shape
     around = sum(busy[y : y + rows, x : x + columns] for y in range(3) for x in range(3))
     itself = np.where(before.coded, 1 + before.region, 0)
     return np.asarray(_AROUND[np.asarray(around)] * 3 + itself, np.int32)

@@ -14,7 +14,7 @@ from models.base import ModelError
 SHIPPED = Path(__file__).with_name("codec.safetensors")
 LARGEST = 32 << 20  # bytes of a file
 HEADER = 1 << 20  # bytes of its header
-KINDS = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "U16": np.dtype("<u2")}
+KINDS: dict[str, np.dtype[np.generic]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "U16": np.dtype("<u2")}
 Arrays = Mapping[str, NDArray[np.generic]]
 
 
@@ -65,4 +65,5 @@ def _array(entry: Mapping[str, object], body: memoryview) -> NDArray[np.generic]
     start, end = (int(at) for at in offsets)
     if not 0 <= start <= end <= len(body):
         raise ValueError("an array lies beyond the end")
-    return np.frombuffer(body[start:end], kind).reshape([int(side) for side in shape])
+    flat: NDArray[np.generic] = np.frombuffer(body[start:end], kind)
+    return flat.reshape([int(side) for side in shape])

@@ -173,7 +173,7 @@ def test_vectors_come_back_where_they_are_used(models: Models, seed: int) -> Non
     chosen = np.where(used, random.integers(0, len(vectors), shape), 0).astype(np.int32)
 
     def say(port: Port, known: bool) -> tuple[np.ndarray, np.ndarray]:
-        return code_vectors(port, *((vectors, chosen) if known else (None, None)), used)
+        return code_vectors(port, (vectors, chosen) if known else None, used)
 
     _, read, _ = both_ways(models, say)
     assert np.array_equal(read[0], vectors)  # type: ignore[index]
