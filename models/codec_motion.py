@@ -14,6 +14,7 @@ PARTS = 4  # of a pixel
 REACH = 127  # pixels that a block can have moved, either way
 VECTORS = 32  # that a picture has at most; the first is none
 FIXED = 32  # parts of a pixel that OpenCV's whole-number interpolation knows
+SMALLEST, LONGEST = 3, 8  # blocks a side, and times the shorter one, between which OpenCV's flow can be had
 USERS = 3  # blocks without which a vector is not worth its bits
 PENALTY = 1.5  # grey levels a pixel that a vector has to gain over standing still
 
@@ -25,10 +26,12 @@ Field = tuple[Vectors, Symbols]
 
 def search(before: Image, image: Image) -> Field:
     """How `image` is best predicted from the one `before`, both uint8 [H, W, 3] of whole blocks."""
+    rows, columns = (side // BLOCK for side in before.shape[:2])
+    if min(rows, columns) < SMALLEST or max(rows, columns) > LONGEST * min(rows, columns):
+        return np.zeros((1, 2), np.int32), np.zeros((rows, columns), np.int32)
     old, new = (cv2.cvtColor(part, cv2.COLOR_BGR2GRAY) for part in (before, image))
     search_flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
     flow = search_flow.calc(new, old, None)
-    rows, columns = (side // BLOCK for side in old.shape)
     small = cv2.resize(flow, (columns * 4, rows * 4), interpolation=cv2.INTER_AREA)  # 16 of a block are enough
     blocks = small.reshape(rows, 4, columns, 4, 2).transpose(0, 2, 1, 3, 4).reshape(rows * columns, 16, 2)
     moved = np.round(np.median(blocks, 1) * PARTS).clip(-REACH * PARTS, REACH * PARTS).astype(np.int32)
