@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -91,3 +92,19 @@ def test_a_step_of_the_exposure_is_followed_at_once_and_is_no_cut(
     assert bench.stage.context.counts["plate_forgotten"] == 0
     inside = np.s_[60:140, 150:190]
     assert np.abs(frame.filled[inside].astype(float) - now[inside]).mean() < 3
+
+
+@pytest.mark.parametrize(("now", "forgotten"), [(1, 0), (7, 1)])
+def test_what_seems_to_move_and_is_found_nowhere_is_another_scene_only_where_it_looks_otherwise(
+    now: int, forgotten: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the light changes and somebody comes who covers half of the room, between two sparse frames."""
+    bench = Bench(Plate(), SPEC)
+    bench.frames([noisy(scenery(HEIGHT, WIDTH, 1), seed) for seed in range(5)])
+    monkeypatch.setattr("stages.inpainting.drift.DriftTest.happened", lambda *_: True)
+    monkeypatch.setattr("stages.inpainting.moving.register", lambda *_: None)
+    picture = cv2.addWeighted(scenery(HEIGHT, WIDTH, 1), 0.5, scenery(HEIGHT, WIDTH, now), 0.5, 0)
+    bench.stage._standing._change.happened = lambda *_: False  # type: ignore[attr-defined]
+    filled = bench.frame(image=picture, mask=hole()).filled
+    assert bench.stage.context.counts["plate_forgotten"] == forgotten
+    assert np.array_equal(filled[hole() > 0], picture[hole() > 0]) == bool(forgotten), "shown, or left to be invented"

@@ -99,7 +99,7 @@ class Plate(Transform):
         moves = self._starts_moving(frame) if seen.cut or seen.drifted else False
         if moves:
             return
-        forget = moves is None
+        forget = moves is None and not seen.explained  # light that changed at once looks like a motion, and like none
         if forget:
             self._forget(frame)
         elif not seen.cut and not seen.drifted:

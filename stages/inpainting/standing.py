@@ -20,6 +20,7 @@ from stages.inpainting.shadow import Shadows, feathered
 
 FEATHER = 2  # pixels over which the plate fades out where a shadow ends
 LOOK = 2  # frames after which a first shadow is looked for again: one that is seen a frame later is not missed
+UNEXPLAINED = 0.02  # of what was proven before and can be seen now
 FOLLOW = 0.9  # levels by which the light must have changed until what is hidden is changed with it
 
 LIGHT = np.dtype([("gain", "<f4", (3,)), ("offset", "<f4", (3,))])
@@ -39,6 +40,11 @@ class Comparison:
     cut: bool = False
     drifted: bool = False
     beyond: tuple[Box, Image] | None = None  # where the plate is to be shown though the mask is not set
+
+    @property
+    def explained(self) -> bool:
+        """Whether what is remembered, in the frame's light, says all but a little of what is seen."""
+        return cv2.countNonZero(self.differs) < UNEXPLAINED * cv2.countNonZero(self.proven)
 
 
 class Standing:
