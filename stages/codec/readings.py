@@ -108,20 +108,31 @@ def _reduced(luma: Image) -> Image:
 
 
 def ssim_map(one: Image, other: Image) -> NDArray[np.float32]:
-    """Of two lumas, uint8 [H, W]: float32 [H, W]. Levels are counted from the middle: squares keep their digits."""
+    """Of two lumas, uint8 [H, W]: float32 [H, W].
+
+    The formula's moments are had of sum and difference of the two: 2xy = ((x + y)^2 - (x - y)^2) / 2, and so on; that
+    takes half the steps. Levels are counted from the middle, so that their squares keep their digits."""
     import cv2
 
-    def mean(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-        return cv2.GaussianBlur(levels, (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT)
+    x, y = (np.subtract(picture, 128, dtype=np.float32) for picture in (one, other))
+    mean_sum, mean_difference = _mean(plus := x + y), _mean(minus := np.subtract(x, y, out=x))
+    variance_sum, variance_difference = (_mean(cv2.multiply(part, part, dst=part)) for part in (plus, minus))
+    variance_sum -= mean_sum * mean_sum
+    mean_difference *= mean_difference
+    variance_difference -= mean_difference
+    mean_sum += 2 * 128
+    mean_sum *= mean_sum
+    above = mean_sum - mean_difference
+    above += 2 * C1
+    above *= variance_sum - variance_difference + 2 * C2
+    mean_sum += mean_difference + 2 * C1
+    variance_sum += variance_difference + 2 * C2
+    mean_sum *= variance_sum
+    above /= mean_sum
+    return above
 
-    x, y = (picture.astype(np.float32) - 128 for picture in (one, other))
-    mean_x, mean_y = mean(x), mean(y)
-    product = mean_x * mean_y
-    squares = mean_x * mean_x + mean_y * mean_y
-    covariance = mean(x * y) - product
-    variances = mean(x * x + y * y) - squares
-    # the formula's means are of levels from 0
-    shift = 128 * (mean_x + mean_y)
-    structure = (2 * covariance + C2) / (variances + C2)
-    lightness = (2 * (product + shift + 128**2) + C1) / (squares + 2 * shift + 2 * 128**2 + C1)
-    return structure * lightness  # type: ignore[no-any-return]
+
+def _mean(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    import cv2
+
+    return cv2.GaussianBlur(levels, (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT)  # type: ignore[no-any-return]

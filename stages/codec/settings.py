@@ -40,7 +40,7 @@ class Settings(Transform):
         default=None, ge=0, le=51, description="of the region, instead: as that of H.264; six more halve the bits"
     )
     background: float = live(
-        default=12.0, ge=0, le=51, description="by how many steps of the quantiser the background is coarser"
+        default=18.0, ge=0, le=51, description="by how many steps of the quantiser the background is coarser"
     )
     mask: Literal["plane", "head"] = Field(
         default="plane", description="what is the region: the mask of the stages before, or what the neural coder finds"
