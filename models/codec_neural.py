@@ -10,9 +10,12 @@ from models.codec_drawing import Drawing, padded
 from models.codec_entropy import Reader, Writer
 from models.codec_loading import Loaded, load
 from models.codec_picture import Past, code_guess, code_numbers
+from models.codec_simulated import simulate
 from models.codec_steps import BLOCK, matters, rounded
 from models.codec_stream import NUMBERS, Packet, check_size, packed, unpacked
 from models.coding import Coded, CodingError, Quantiser
+
+__all__ = ["NeuralDecoder", "NeuralEncoder", "simulate"]
 
 KEYS = 10  # seconds between pictures that can be decoded without those before
 

@@ -5,19 +5,26 @@ For comparison only. No bit is counted, and the "bandwidth" is a word: nothing h
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.base import Image
 from models.codec_drawing import padded, picture
-from models.codec_loading import Loaded
+from models.codec_loading import Loaded, load
 from models.codec_network import Latents, enlarged
 from models.codec_steps import matters, step
 from models.codec_thumbnail import drawn, means, rounded
 from models.finite import demand_finite
 
 QUANTISER = 16 * 4  # at which the networks are asked, in quarters
+
+
+def simulate(image: Image, mask: Image, ratio: float = 0.10, inside: float = 0.15, outside: float = 2.8) -> Image:
+    """`Simulated.simulate` with the networks that are shipped, loaded once. Raises ModelError."""
+    return _shipped().simulate(image, mask, ratio, inside, outside)
 
 
 class Simulated:
@@ -52,3 +59,8 @@ class Simulated:
     def _noisy(self, numbers: Tensor, noise: Tensor) -> Tensor:
         drawn_noise = torch.randn(numbers.shape, generator=self._random).to(self._device)
         return numbers + drawn_noise * noise * numbers.std((2, 3), keepdim=True, correction=0)
+
+
+@lru_cache(1)
+def _shipped() -> Simulated:
+    return Simulated(load())

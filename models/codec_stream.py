@@ -1,13 +1,10 @@
-"""What surrounds a picture's symbols on the wire, and packets in a file: what stream they are of, and whether whole."""
+"""What surrounds a picture's symbols on the wire: of what stream they are, and whether they are whole."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import BinaryIO
 
 from models.coding import CodingError
 
@@ -18,9 +15,6 @@ LARGEST_AREA = 8192 * 4320
 LARGEST_PACKET = 64 << 20  # bytes
 NUMBERS = 1 << 16  # pictures after which numbers begin anew
 _HEAD = struct.Struct("<2sBBHHHHBBI")  # the last is the CRC-32 of all else
-_FILE = struct.Struct("<8sHHII")
-_LENGTH = struct.Struct("<I")
-FILE_MAGIC = b"CLEANSEM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +30,6 @@ class Packet:
     region: int
     background: int
     symbols: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StreamHead:
-    """What a file says of its stream."""
-
-    width: int
-    height: int
-    rate: Fraction
 
 
 def packed(packet: Packet) -> bytes:
@@ -77,39 +62,3 @@ def check_size(width: int, height: int) -> None:
     """Raise CodingError for a size that no picture here has."""
     if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE and width * height <= LARGEST_AREA):
         raise CodingError(f"a picture of {width}x{height}; at most {LARGEST_SIDE} a side and {LARGEST_AREA} in all")
-
-
-def write_head(file: BinaryIO, head: StreamHead) -> None:
-    """Begin a `.sem` file."""
-    rate = head.rate
-    file.write(_FILE.pack(FILE_MAGIC, head.width, head.height, rate.numerator, rate.denominator))
-
-
-def write_packet(file: BinaryIO, data: bytes) -> None:
-    """Go on with one picture's bytes, as the encoder gave them."""
-    file.write(_LENGTH.pack(len(data)) + data)
-
-
-def read_head(file: BinaryIO) -> StreamHead:
-    """The beginning of a `.sem` file. Raises CodingError where it is none."""
-    data = file.read(_FILE.size)
-    if len(data) < _FILE.size or data[:8] != FILE_MAGIC:
-        raise CodingError("no file of the neural coder")
-    _, width, height, numerator, denominator = _FILE.unpack(data)
-    check_size(width, height)
-    if not numerator or not denominator:
-        raise CodingError(f"a rate of {numerator}/{denominator} pictures a second")
-    return StreamHead(width, height, Fraction(numerator, denominator))
-
-
-def read_packets(file: BinaryIO) -> Iterator[bytes]:
-    """Each picture's bytes, behind the head. Raises CodingError where the file ends within one, or gives a length that
-    none has."""
-    while data := file.read(_LENGTH.size):
-        length = _LENGTH.unpack(data)[0] if len(data) == _LENGTH.size else 0
-        if not 0 < length <= LARGEST_PACKET:
-            raise CodingError(f"a packet of {length} bytes, or the file is cut short")
-        packet = file.read(length)
-        if len(packet) < length:
-            raise CodingError(f"the file ends {length - len(packet)} bytes before its last packet does")
-        yield packet

@@ -1,10 +1,8 @@
-"""Packets and files of the neural coder: whole or an error."""
+"""Packets and weights of the neural coder: whole or an error."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,32 +12,12 @@ from hypothesis import strategies as st
 
 from models.base import ModelError
 from models.codec_loading import TABLE, load
-from models.codec_stream import (
-    LARGEST_PACKET,
-    Packet,
-    StreamHead,
-    packed,
-    read_head,
-    read_packets,
-    unpacked,
-    write_head,
-    write_packet,
-)
+from models.codec_stream import Packet, packed, unpacked
 from models.codec_weights import parsed, read, write
 from models.coding import CodingError
 from tests.codec.untrained import flat_tables, network
 
 PACKET = Packet(True, 65535, 0xABCD, 640, 360, 100, 204, bytes(range(40)))
-HEAD = StreamHead(640, 360, Fraction(30000, 1001))
-
-
-def file_of(*packets: bytes) -> io.BytesIO:
-    file = io.BytesIO()
-    write_head(file, HEAD)
-    for packet in packets:
-        write_packet(file, packet)
-    file.seek(0)
-    return file
 
 
 def test_a_packet_comes_back_as_it_was() -> None:
@@ -72,44 +50,6 @@ def test_every_truncation_is_seen() -> None:
 def test_other_bytes_are_no_packet(data: bytes) -> None:
     with pytest.raises(CodingError):
         unpacked(data)
-
-
-def test_a_file_gives_its_packets_and_what_it_says_of_them() -> None:
-    file = file_of(b"one", b"three")
-    assert read_head(file) == HEAD
-    assert list(read_packets(file)) == [b"one", b"three"]
-
-
-def test_a_file_that_ends_within_a_packet_gives_those_before_and_says_so() -> None:
-    file = io.BytesIO(file_of(b"one", b"three").getvalue()[:-2])
-    read_head(file)
-    packets = read_packets(file)
-    assert next(packets) == b"one"
-    with pytest.raises(CodingError, match="ends 2 bytes before"):
-        next(packets)
-
-
-def test_a_length_that_no_packet_has_is_refused_unread() -> None:
-    file = io.BytesIO(file_of().getvalue() + (LARGEST_PACKET + 1).to_bytes(4, "little"))
-    read_head(file)
-    with pytest.raises(CodingError, match=str(LARGEST_PACKET + 1)):
-        next(read_packets(file))
-
-
-@pytest.mark.parametrize("data", [b"", b"RIFF" + bytes(40), file_of().getvalue()[:-1]])
-def test_another_file_is_none_of_ours(data: bytes) -> None:
-    with pytest.raises(CodingError, match="no file of the neural coder"):
-        read_head(io.BytesIO(data))
-
-
-def test_a_head_that_makes_no_sense_is_refused() -> None:
-    data = bytearray(file_of().getvalue())
-    data[-4:] = bytes(4)
-    with pytest.raises(CodingError, match="a rate of 30000/0"):
-        read_head(io.BytesIO(bytes(data)))
-    data[8:12] = b"\xff" * 4
-    with pytest.raises(CodingError, match="65535x65535"):
-        read_head(io.BytesIO(bytes(data)))
 
 
 def arrays() -> dict[str, np.ndarray]:
