@@ -15,7 +15,8 @@ from typing import Any
 
 from benchmarks import codec_caps, codec_page, codec_sheet, codec_speed
 from benchmarks.codec_clips import shelf
-from benchmarks.codec_curves import of_clip, overall
+from benchmarks.codec_compared import RATIO, overall
+from benchmarks.codec_curves import of_clip
 from benchmarks.codec_page import RESULT
 from benchmarks.codec_ways import SHOWN, WAYS, named
 from benchmarks.results import complete, load, save
@@ -23,7 +24,6 @@ from benchmarks.transport import Bystanders
 
 DATA = Path("../shared/data")
 FRAMES = 48  # of each clip
-RATIO = 0.10  # bits per pixel at which sheets are made
 PARTS = ("curves", "neural", "sheets", "caps", "speed")
 
 Told = Callable[[str], None]

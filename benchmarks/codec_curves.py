@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.codec_clips import Clip
-from benchmarks.codec_delta import Curve, quality_gained, rate_saved, worst_point
-from benchmarks.codec_judge import PARTS, Judge
+from benchmarks.codec_compared import at_ratio, compared
+from benchmarks.codec_judge import Judge
 from benchmarks.codec_vmaf import Vmaf
-from benchmarks.codec_ways import NAMES, PLAIN, WAYS, Way
+from benchmarks.codec_ways import NAMES, Way, simulated
 from pipeline.errors import RunError
 from pipeline.frame import Image
-
-GOAL_SAVED, GOAL_WORST = -20.0, 1.0  # per cent of the bytes, at equal PSNR of the region
-
-JUDGED = (*(f"psnr_{part}" for part in PARTS), "vmaf")
 
 Told = Callable[[str], None]
 Point = dict[str, Any]
@@ -101,57 +95,11 @@ def of_clip(clip: Clip, scratch: Path, told: Told, ways: Sequence[Way], before: 
         "says": clip.says, "frames": len(clip.images), "size": f"{width}x{height}", "rate": clip.rate,
         "masks": clip.drawn, "share": round(clip.share, 4), "open": clip.open,
     }  # fmt: skip
+    if "neural" in (way.name for way in ways):
+        shown = simulated(clip)
+        facts["simulated"] = {**judged(clip, shown), "vmaf": round(vmaf.of(shown), 2)}
+    elif "simulated" in before:
+        facts["simulated"] = before["simulated"]
     order = [name for name in NAMES if name in curves]
-    return {**facts, "curves": {name: curves[name] for name in order}, "compared": compared(curves)}
-
-
-def compared(curves: Mapping[str, Sequence[Point]]) -> dict[str, Any]:
-    """By way, other than the plain one: what it saves in the region, its worst point, and what it costs elsewhere."""
-    beside = {way.name: way.beside for way in WAYS}
-    return {
-        name: {"beside": beside[name], **dict(_against(curves[beside[name]], points))}
-        for name, points in curves.items()
-        if name != PLAIN and beside[name] in curves
-    }
-
-
-def _against(plain: Sequence[Point], other: Sequence[Point]) -> Iterator[tuple[str, Any]]:
-    of = {key: (_curve(plain, key), _curve(other, key)) for key in JUDGED}
-    saved, worst = rate_saved(*of["psnr_region"]), worst_point(*of["psnr_region"])
-    yield "region_saved", saved.facts()
-    yield "region_worst", worst.facts()
-    yield "whole_saved", rate_saved(*of["psnr_whole"]).facts()
-    for key, pair in of.items():
-        yield f"{key}_gained", quality_gained(*pair).facts()
-    if saved.value is not None and worst.value is not None:
-        yield "goal", {"saved": saved.value <= GOAL_SAVED, "worst": worst.value <= GOAL_WORST}
-
-
-def _curve(points: Sequence[Point], key: str) -> Curve:
-    return Curve.of([(point["bpp"], point[key]) for point in points])
-
-
-def overall(clips: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """By way, over the clips that could be compared: the mean saved in the region, the worst point of all, and in how
-    many of them both goals are met."""
-    names = dict.fromkeys(name for clip in clips.values() for name in clip["compared"])
-    return {
-        name: _over([clip["compared"][name] for clip in clips.values() if name in clip["compared"]]) for name in names
-    }
-
-
-def _over(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    def values(key: str) -> list[float]:
-        return [one[key]["value"] for one in found if one[key]["value"] is not None]
-
-    def mean(key: str) -> float | None:
-        return round(float(np.mean(values(key))), 2) if values(key) else None
-
-    return {
-        "clips": len(found),
-        "compared": len(values("region_saved")),
-        "met": sum(all(one["goal"].values()) for one in found if "goal" in one),
-        "region_saved": mean("region_saved"),
-        "region_worst": max(values("region_worst"), default=None),
-        **{f"{key}_gained": mean(f"{key}_gained") for key in JUDGED},
-    }
+    ordered = {name: curves[name] for name in order}
+    return {**facts, "curves": ordered, "compared": compared(ordered), "at_ratio": at_ratio(ordered)}

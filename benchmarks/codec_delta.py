@@ -78,6 +78,13 @@ def worst_point(plain: Curve, other: Curve) -> Figure:
     return Figure(max(100 * math.expm1(math.log(rate) - float(needed(value))) for rate, value in within))
 
 
+def value_at(curve: Curve, rate: float) -> float | None:
+    """What a curve gives at a rate, between two of its points; None where it does not reach that rate."""
+    if not curve.rates or not curve.rates[0] <= rate <= curve.rates[-1]:
+        return None
+    return float(np.interp(math.log(rate), np.log(curve.rates), curve.values))
+
+
 def _compared(
     plain: Curve, other: Curve, spans: tuple[Sequence[float], Sequence[float]], what: str, delta: Callable[..., float]
 ) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.codec_curves import GOAL_SAVED, GOAL_WORST
+from benchmarks.codec_compared import GOAL_SAVED, GOAL_WORST, RATIO
 from benchmarks.codec_ways import PLAIN, WAYS
 from benchmarks.sections import table
 
@@ -32,6 +32,7 @@ def section(content: Content, plots: Mapping[str, str]) -> Iterator[str]:
     yield from (f"- `{way.name}`: {way.says}" for way in WAYS)
     yield "\nThe clips:\n"
     yield from _clips(clips)
+    yield from _at_ratio(clips)
     yield f"\n![Region]({plots['psnr_region']})\n"
     yield f"![Background]({plots['psnr_background']})\n"
     yield f"![VMAF]({plots['vmaf']})\n"
@@ -58,6 +59,35 @@ def _clips(clips: Mapping[str, Content]) -> Iterator[str]:
         for name, clip in clips.items()
     ]
     yield from table(["clip", "shows", "size", "region", "masks"], rows)
+
+
+def _at_ratio(clips: Mapping[str, Content]) -> Iterator[str]:
+    """Region and background, way by way: who is best at equal bytes."""
+    yield f"\n### At {RATIO:.2f} bits per pixel\n"
+    yield (
+        "PSNR of region / background, dB; bold: the best region. The last line is what the original shows: noise on "
+        f"the network's numbers in place of bytes, said to be {RATIO:.2f}x, which nobody could send.\n"
+    )
+    best = {name: _best(clip["at_ratio"]) for name, clip in clips.items()}
+    rows = [
+        [f"`{way.name}`", *(_pair(clip["at_ratio"].get(way.name, {}), best[name] == way.name)
+                            for name, clip in clips.items())]
+        for way in WAYS
+    ]  # fmt: skip
+    noise = ["noise, no bytes", *(_pair(clip.get("simulated", {}), best=False) for clip in clips.values())]
+    yield from table(["way", *clips], [*rows, noise])
+
+
+def _best(found: Mapping[str, Content]) -> str:
+    known = {way: one["psnr_region"] for way, one in found.items() if one["psnr_region"] is not None}
+    return max(known, key=lambda way: known[way], default="")
+
+
+def _pair(found: Content, best: bool) -> str:
+    inside, outside = (found.get(f"psnr_{part}") for part in ("region", "background"))
+    if inside is None or outside is None:
+        return "-"
+    return f"**{inside:.1f}** / {outside:.1f}" if best else f"{inside:.1f} / {outside:.1f}"
 
 
 def _each(clips: Mapping[str, Content]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.codec_compared import RATIO
 from benchmarks.plots import GREY, ORANGE, RED
 
 ACROSS = 4  # plots in a row
@@ -22,7 +23,6 @@ STYLES = {  # colour, line, marker, width
     "neural": (ORANGE, "-", "D", 1.8),
 }
 OTHER = (RED, ":", "x", 1.0)
-RATIO = 0.10
 AXES = {
     "psnr_region": "PSNR of the region, dB",
     "psnr_background": "PSNR of the background, dB",

@@ -77,6 +77,27 @@ def _player(codec: str, clip: Clip) -> Decoder:
     return PlainDecoder(codec)
 
 
+def _neural(clip: Clip) -> Encoder:
+    from models.codec_neural import NeuralEncoder
+
+    return NeuralEncoder(*clip.size, _rate(clip), keys=ENDLESS_S)
+
+
+def _neural_decoder(clip: Clip) -> Decoder:
+    from models.codec_neural import NeuralDecoder
+
+    return NeuralDecoder()
+
+
+def simulated(clip: Clip) -> list[Image]:
+    """The original's way: noise on what the network sends, in place of a bit rate. There are no bytes to be counted."""
+    from models.codec_loading import load
+    from models.codec_simulated import Simulated
+
+    coder = Simulated(load())
+    return [coder.simulate(image, mask) for image, mask in zip(clip.images, clip.masks, strict=True)]
+
+
 def _of_roi(name: str, says: str, coarser: float, codec: str = "h264", beside: str = PLAIN) -> Way:
     return Way(name, says, partial(_roi, codec), partial(_decoder, codec), coarser, beside=beside)
 
@@ -92,6 +113,7 @@ WAYS = (
         partial(_filtered, "h264"), partial(_decoder, "h264"), 12),
     _of_roi("x265", "H.265 without regions", 0, "h265"),
     _of_roi("roi-12-h265", "`roi` with H.265, 12 steps coarser; beside `x265`", 12, "h265", "x265"),
+    Way("neural", "the neural coder, 12 steps coarser", _neural, _neural_decoder, 12),
 )  # fmt: skip
 SHOWN = (PLAIN, "roi-12", "neural")  # on sheets, those that there are
 NAMES = tuple(way.name for way in WAYS)

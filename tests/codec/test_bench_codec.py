@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from benchmarks.codec_curves import compared, overall
-from benchmarks.codec_delta import Curve, quality_gained, rate_saved, worst_point
+from benchmarks.codec_compared import compared, overall
+from benchmarks.codec_delta import Curve, quality_gained, rate_saved, value_at, worst_point
 from benchmarks.codec_judge import Judge
 from tests.clips import picture
 
@@ -71,6 +71,13 @@ def test_few_points_and_curves_that_fall_give_no_figure() -> None:
     assert "fewer than 4" in rate_saved(curve(), Curve(RATES[:3], DECIBELS[:3])).why
     falling = Curve(RATES, [28.0, 31.0, 30.5, 37.0, 40.0])
     assert "do not always give more" in worst_point(curve(), falling).why
+
+
+def test_between_two_points_decibels_go_with_the_logarithm_of_the_rate() -> None:
+    assert value_at(curve(), 0.1) == pytest.approx(31)
+    assert value_at(curve(), math.sqrt(0.1 * 0.2)) == pytest.approx(32.5)
+    assert value_at(curve(), 0.04) is None
+    assert value_at(curve(), 0.9) is None
 
 
 def test_points_without_a_value_are_left_out_and_the_others_sorted() -> None:
