@@ -18,13 +18,13 @@ from benchmarks.codec_clips import shelf
 from benchmarks.codec_compared import RATIO, overall
 from benchmarks.codec_curves import of_clip
 from benchmarks.codec_page import RESULT
-from benchmarks.codec_ways import SHOWN, WAYS, named
+from benchmarks.codec_ways import NAMES, SHOWN, named
 from benchmarks.results import complete, load, save
 from benchmarks.transport import Bystanders
 
 DATA = Path("../shared/data")
-FRAMES = 48  # of each clip
-PARTS = ("curves", "neural", "sheets", "caps", "speed")
+FRAMES = 36  # of each clip
+PARTS = ("curves", "sheets", "caps", "speed")
 
 Told = Callable[[str], None]
 
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of clips with masks")
     parser.add_argument("--frames", type=int, default=FRAMES, help="of each clip")
     parser.add_argument("--clips", nargs="+", default=[], metavar="NAME", help="these clips alone")
+    parser.add_argument("--ways", nargs="+", default=NAMES, choices=NAMES, metavar="NAME", help="these curves alone")
     parser.add_argument("--only", choices=PARTS, help="the rest stays as it was measured before")
     parser.add_argument("--rounds", type=int, default=5, help="of speed")
     parser.add_argument("--private", type=Path, help="where pictures of clips go that are not ours to publish")
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--page", action="store_true", help="measure nothing")
     wanted = parser.parse_args(arguments)
     if not wanted.page:
-        for part in [wanted.only] if wanted.only else [part for part in PARTS if part != "neural"]:
+        for part in [wanted.only] if wanted.only else PARTS:
             _measure(part, wanted)
     if wanted.json == RESULT:
         codec_page.write()
@@ -50,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _measure(part: str, wanted: argparse.Namespace) -> None:
     content: dict[str, Any] = load(wanted.json, "codec") if wanted.json.exists() else {}
-    if part in ("curves", "neural"):
-        _curves(part, wanted, content)
+    if part == "curves":
+        _curves(wanted, content)
     elif part == "sheets":
         content["sheets"] = _sheets(wanted)
     elif part == "caps":
@@ -61,10 +62,10 @@ def _measure(part: str, wanted: argparse.Namespace) -> None:
     _keep(wanted.json, content)
 
 
-def _curves(part: str, wanted: argparse.Namespace, content: dict[str, Any]) -> None:
+def _curves(wanted: argparse.Namespace, content: dict[str, Any]) -> None:
     """Kept after each clip: a run that is cut off has not been in vain."""
     others = Bystanders()
-    ways = WAYS if part == "curves" else [named("neural")]
+    ways = [named(name) for name in wanted.ways]
     content.setdefault("clips", {})
     for name, read in shelf(wanted.data).items():
         if wanted.clips and name not in wanted.clips:
