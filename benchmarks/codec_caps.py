@@ -124,8 +124,8 @@ def _caps(clip: Clip, told: Told) -> Iterator[dict[str, Any]]:
 def over(sizes: Sequence[int], rate: float, seconds: float) -> list[float]:
     """kbit/s over so many seconds, from each picture on for which that many are left."""
     span = round(seconds * rate)
-    sums = np.convolve(sizes, np.ones(span), mode="valid") if len(sizes) >= span else []
-    return [float(8 * rate / span * total / 1000) for total in sums]
+    starts = range(len(sizes) - span + 1)
+    return [8 * rate / span * sum(sizes[start : start + span]) / 1000 for start in starts]
 
 
 def settled(sizes: Sequence[int], rate: float, cap: float) -> float | None:
@@ -159,8 +159,8 @@ def _fixed(clip: Clip, worst: float, count: int) -> float:
             pictures = stage.run(count)
         found.append((_worst(pictures), math.log(_kbps(pictures))))
         low, high = (middle, high) if found[-1][0] >= worst else (low, middle)
-    found.sort()
-    return round(math.exp(float(np.interp(worst, *zip(*found, strict=True)))), 1)
+    decibels, logarithms = zip(*sorted(found), strict=True)
+    return round(math.exp(float(np.interp(worst, decibels, logarithms))), 1)
 
 
 def _kbps(pictures: Sequence[Picture]) -> float:

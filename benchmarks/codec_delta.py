@@ -57,7 +57,13 @@ def quality_gained(plain: Curve, other: Curve) -> Figure:
     """BD-PSNR (or of another score): how much better `other` is at equal bytes, on the average."""
     from bjontegaard import bd_psnr
 
-    return _compared(plain, other, (np.log(plain.rates), np.log(other.rates)), "rate", bd_psnr)
+    return _compared(
+        plain,
+        other,
+        ([math.log(rate) for rate in plain.rates], [math.log(rate) for rate in other.rates]),
+        "rate",
+        bd_psnr,
+    )
 
 
 def worst_point(plain: Curve, other: Curve) -> Figure:
