@@ -163,5 +163,5 @@ def _grouped(contexts: Symbols) -> tuple[NDArray[np.intp], list[tuple[int, int, 
     order = np.argsort(contexts, kind="stable")
     ordered = contexts[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    ends = [*starts[1:].tolist(), len(ordered)]
-    return order, list(zip(ordered[starts].tolist(), starts.tolist(), ends, strict=True))
+    ends = np.append(starts[1:], len(ordered))[: len(starts)]  # of none there is no end
+    return order, list(zip(ordered[starts].tolist(), starts.tolist(), ends.tolist(), strict=True))

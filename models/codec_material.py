@@ -19,7 +19,8 @@ SHOTS = 12  # of each video, evenly apart
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A package, where its files lie below the folder into which packages were unpacked, whose they are."""
+    """A package, where its files lie below the folder into which packages were unpacked, whose they are: as the
+    package's own list of copyrights has it."""
 
     package: str
     folder: str
@@ -32,27 +33,34 @@ _SHARE = "usr/share"
 _PLASMA = f"{_SHARE}/wallpapers/{{}}/contents/images/2560x1600.jpg"
 SOURCES: tuple[Source, ...] = (
     Source("lomiri-wallpapers-16.04 (Debian)", f"{_SHARE}/backgrounds", (
-        "picosdeeuropa_by_Aitzol_Berasategi.jpg", "life_by_Aitzol_Berasategi.jpg", "Dragonfly_by_Bolly.jpg",
-        "seeding_by_Clements_Engelhardt.jpg", "Picture_1A_by_freespace.jpg", "sunset_by_Aitzol_Berasategi.jpg",
-        "aitzgorri_by_Aitzol_Berasategi.jpg", "Bridge_by_Sander_Klootwijk.jpg", "umang_by_Abhishek_Mudgal.jpg",
-        "greentock_by_Peter_Nerlich.jpg", "Picture_0B_by_freespace.jpg", "free_by_Peter_Nerlich.jpg",
-        "friends_by_Aitzol_Berasategi.jpg", "Wine_by_Jakkub_Mede.jpg",
-    ), "CC-BY-SA-4.0", "named in each file's name"),
+        "picosdeeuropa_by_Aitzol_Berasategi.jpg", "life_by_Aitzol_Berasategi.jpg", "Picture_1A_by_freespace.jpg",
+        "sunset_by_Aitzol_Berasategi.jpg", "aitzgorri_by_Aitzol_Berasategi.jpg", "umang_by_Abhishek_Mudgal.jpg",
+        "Picture_0B_by_freespace.jpg", "friends_by_Aitzol_Berasategi.jpg", "Wine_by_Jakkub_Mede.jpg",
+    ), "CC-BY-4.0", "A. Berasategi, Trevor \"Freespace\", A. Mudgal, J. Mede"),
+    Source("lomiri-wallpapers-16.04 (Debian)", f"{_SHARE}/backgrounds", (
+        "Dragonfly_by_Bolly.jpg", "Bridge_by_Sander_Klootwijk.jpg", "greentock_by_Peter_Nerlich.jpg",
+        "free_by_Peter_Nerlich.jpg",
+    ), "CC-BY-SA-4.0", "Bolly, S. Klootwijk, P. Nerlich"),
+    Source("lomiri-wallpapers-16.04 (Debian)", f"{_SHARE}/backgrounds", (
+        "seeding_by_Clements_Engelhardt.jpg",
+    ), "CC0-1.0", "C. Engelhardt"),
     Source("lomiri-wallpapers-20.04 (Debian)", f"{_SHARE}/backgrounds", (
         "Infinite-Sea_by_Aury88.jpg", "Kleiber_by_Lukas_Baubkus.jpg", "Fossa_by_Jasper_Roks.jpg",
-    ), "CC-BY-SA-4.0", "named in each file's name"),
+    ), "CC-BY-SA-3.0", "Aury88, L. Baubkus, J. Roks"),
     Source("mate-backgrounds (Debian)", f"{_SHARE}/backgrounds/mate/nature", (
         "RainDrops.jpg", "Blinds.jpg", "Dune.jpg", "TwoWings.jpg", "Storm.jpg", "Wood.jpg", "LadyBird.jpg",
         "YellowFlower.jpg", "Garden.jpg", "Aqua.jpg", "GreenMeadow.jpg", "FreshFlower.jpg",
-    ), "GPL-2.0-or-later", "MATE developers"),
+    ), "GPL-2.0-or-later",
+        "C. Barbin, L. Poettering, M. Cogoni, J. Ansorg, T. Schellhase, S. Nazarov, J.-F. Fortin Tam, "
+        "blackcombwhistler07"),
     Source("lxqt-themes (Debian)", f"{_SHARE}/lxqt/wallpapers", (
         "flowers.png", "appleflower.png", "butterfly.png", "fog.jpg", "after-the-rain.jpg", "Valendas.png",
-    ), "LGPL-2.1-or-later", "LXQt team"),
+    ), "LGPL-2.1-or-later", "Razor team"),
     Source("plasma-workspace-wallpapers (Debian)", f"{_SHARE}/wallpapers", tuple(
         f"{name}/contents/images/2560x1600.jpg" for name in (
             "Autumn", "OneStandsOut", "ColorfulCups", "EveningGlow", "FallenLeaf", "BytheWater", "Kite", "DarkestHour",
         )
-    ), "LGPL-3.0", "KDE visual design group"),
+    ), "GPL-2.0-or-later", "KDE Visual Design Group"),
     Source("opencv-doc (Debian)", f"{_SHARE}/doc/opencv-doc/examples/data", (
         "aloeL.jpg", "leuvenA.jpg", "graf1.png", "fruits.jpg", "building.jpg", "home.jpg",
     ), "Apache-2.0", "OpenCV team"),

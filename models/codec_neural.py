@@ -94,7 +94,10 @@ class NeuralDecoder:
         reader = Reader(self._loaded.models, packet.symbols)
         guess, prediction = code_guess(reader, None, shape, past, levels)
         numbers = code_numbers(reader, None, guess.plan)
-        image = self._drawing.drawn(prediction, guess.plan, numbers, levels)
+        try:
+            image = self._drawing.drawn(prediction, guess.plan, numbers, levels)
+        except FloatingPointError as error:  # of numbers that no encoder sends
+            raise CodingError(f"picture {packet.number}: {error}") from error
         self._past, self._next = Past(image, guess.plan), (packet.number + 1) % NUMBERS
         self._size = packet.width, packet.height
         return image[: packet.height, : packet.width]

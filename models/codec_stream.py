@@ -11,7 +11,7 @@ from models.coding import CodingError
 MAGIC = b"\xc1\xea"
 VERSION = 1
 LARGEST_SIDE = 8192  # pixels
-LARGEST_AREA = 8192 * 4320
+LARGEST_AREA = 4096 * 2304  # beyond, the networks take gigabytes
 LARGEST_PACKET = 64 << 20  # bytes
 NUMBERS = 1 << 16  # pictures after which numbers begin anew
 _HEAD = struct.Struct("<2sBBHHHHBBI")  # the last is the CRC-32 of all else
