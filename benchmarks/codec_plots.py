@@ -14,6 +14,7 @@ from benchmarks.plots import GREY, ORANGE, RED
 ACROSS = 4  # plots in a row
 STYLES = {  # colour, line, marker, width
     "x264": ("#444444", "-", "o", 1.8),
+    "x264-usual": ("#444444", ":", "x", 1.2),
     "x265": ("#999999", "-", "o", 1.4),
     "roi-6": ("#9fc5e8", "-", ".", 1.2),
     "roi-12": ("#0b5394", "-", "o", 1.8),
@@ -48,7 +49,7 @@ def draw(path: Path, clips: Clips, key: str) -> None:
         _clip(axes, name, clip, key)
     lines = {line.get_label(): line for axes in grid[: len(clips)] for line in axes.get_lines()}
     known = {label: line for label, line in lines.items() if not label.startswith("_")}
-    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=5, fontsize=9, frameon=False)
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=5, fontsize=10, frameon=False)
     figure.suptitle(f"{AXES[key]}, over bits per pixel", fontsize=12, x=0.01, ha="left")
     figure.savefig(path, format="png", metadata={"Description": digest(clips, key), "Software": None})
 
@@ -72,8 +73,8 @@ def _clip(axes: Any, name: str, clip: Mapping[str, Any], key: str) -> None:
     axes.axvline(RATIO, color=GREY, lw=0.8, ls=":", label=f"ratio {RATIO:.2f}x")
     if (value := clip.get("simulated", {}).get(key)) is not None:
         axes.axhline(value, color=RED, lw=1, ls=":", label="noise in place of bytes: none counted")
-    axes.set_title(f"{name} ({100 * clip['share']:.0f} % region)", fontsize=10, loc="left")
-    axes.tick_params(labelsize=8)
+    axes.set_title(f"{name} ({100 * clip['share']:.0f} % region)", fontsize=11, loc="left")
+    axes.tick_params(labelsize=9)
     _plain_ticks(axes, [rate for pairs in _pairs(clip, key).values() for rate, _ in pairs])
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)

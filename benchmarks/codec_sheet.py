@@ -18,7 +18,7 @@ from models.coding import COARSEST, FINEST
 from pipeline.frame import Image
 
 CELL, CROP, ZOOM = 400, 96, 2  # pixels: width of a whole picture; side of a crop before it is enlarged so many times
-TRIES = 7  # that halve the range of quantisers: nearer than half a step
+TRIES = 8  # that halve the range of quantisers: to a fifth of a step
 QUALITY = 80
 
 
@@ -29,6 +29,7 @@ class Shown:
     title: str
     picture: Image
     facts: dict[str, Any]
+    outlined: Image | None = None  # what is shown of the whole picture instead
 
 
 def at_bytes(clip: Clip, way: Way, wanted: float) -> tuple[float, Coding]:
@@ -50,7 +51,7 @@ def rows(clip: Clip, ways: Sequence[Way], bpp: float, at: int) -> list[Shown]:
     """The picture numbered `at` as it was, then as each way gives it with `bpp` bits per pixel for the clip."""
     width, height = clip.size
     wanted = bpp * width * height * len(clip.images) / 8
-    found = [Shown("input", outlined(clip.images[at], clip.masks[at]), {})]
+    found = [Shown("input", clip.images[at], {}, outlined(clip.images[at], clip.masks[at]))]
     for way in ways:
         quantiser, coding = at_bytes(clip, way, wanted)
         spent = 8 * sum(coding.sizes) / (width * height * len(clip.images))
@@ -66,7 +67,7 @@ def write(path: Path, clip: Clip, shown: Sequence[Shown], at: int) -> None:
 
 
 def _row(one: Shown, centres: Sequence[tuple[int, int]]) -> Image:
-    whole = small(one.picture, CELL)
+    whole = small(one.picture if one.outlined is None else one.outlined, CELL)
     side = whole.shape[0] - GAP
     crops = [small(_crop(one.picture, centre), side) for centre in centres]
     line = np.hstack([whole, *crops])
