@@ -32,7 +32,7 @@ class Marking:
             "pix_fmt": layout(width, height),
             "time_base": str(1 / rate),
             "pixel_aspect": "1/1",
-            "colorspace": "bt709",
+            "colorspace": "smpte170m",
             "range": "tv",
         }
         self._for: tuple[Sequence[Region], Offsets] | None = None

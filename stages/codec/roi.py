@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from models.base import Image, ModelInfo
 from models.coding import Coded, Quantiser
 from pipeline.errors import RunError, SetupError
-from stages.codec.colours import BT709, LIMITED_RANGE, ToYuv, layout
+from stages.codec.colours import BT601, LIMITED_RANGE, ToYuv, layout
 from stages.codec.marking import Marking
 from stages.codec.regions import Regions
 from stages.output.codecs import Preset
@@ -149,7 +149,7 @@ def _open(maker: _Maker, width: int, height: int, rate: Fraction, preset: Preset
     assert isinstance(context, VideoCodecContext)
     context.width, context.height, context.pix_fmt = width, height, layout(width, height)
     context.time_base, context.framerate = 1 / rate, rate
-    context.colorspace, context.color_range = BT709, LIMITED_RANGE
+    context.colorspace, context.color_range = BT601, LIMITED_RANGE
     context.gop_size = ENDLESS
     context.thread_count = threads
     context.options = maker.options(preset)
