@@ -70,7 +70,7 @@ class Drawing:
         predicted = picture(drawn(rounded(means(image), 1), 1), self._device)
         shape = image.shape[0] // BLOCK, image.shape[1] // BLOCK
         steps = self._tensor(np.full(shape, step(HEAD_STEP), np.float32))
-        logits = self._network.people(picture(image, self._device) - predicted, predicted, steps)
+        logits = self._network.head(*self._network.features(picture(image, self._device) - predicted, predicted, steps))
         demand_finite(logits)
         large = F.interpolate(logits.softmax(1)[:, 1:], scale_factor=8.0, mode="bilinear")[0, 0]
         return np.where((large > THRESHOLD).cpu().numpy(), 255, 0).astype(np.uint8)
@@ -79,8 +79,8 @@ class Drawing:
         steps, coded = self._tensor(steps_of(plan, levels)[part]), self._tensor(plan.coded[part])
         predicted = picture(prediction[_times(part, BLOCK)], self._device)
         rest = picture(image[_times(part, BLOCK)], self._device) - predicted
-        wanted, near = self._network.coarse_level(rest, predicted, steps)
-        coarse = _rounded(wanted) * coded
+        near, far = self._network.features(rest, predicted, steps)
+        coarse = _rounded(self._network.coarse_level(rest, far, steps)) * coded
         fine = _rounded(self._network.fine_level(rest, coarse, near, steps)) * enlarged(coded, 2)
         demand_finite(fine)
         return Numbers(*(numbers[0].to(torch.int32).cpu().numpy() for numbers in (coarse, fine)))

@@ -137,10 +137,14 @@ class CodecNetwork(nn.Module):
         self.synthesis = Synthesis()
         self.head = Head()
 
-    def coarse_level(self, rest: Tensor, prediction: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """What `prediction` leaves as numbers of the coarse level, in steps; and features for the fine one."""
-        near, far = self.analysis.features(rest, prediction, steps)
-        return self.coarse.analyse(rest) / steps + self.analysis.coarse(far), near
+    def features(self, rest: Tensor, prediction: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Of a prediction and what it leaves: `near` [B, 96, H / 8, W / 8] and `far` [B, 128, H / 16, W / 16], of which
+        both levels and the head are made."""
+        return self.analysis.features(rest, prediction, steps)
+
+    def coarse_level(self, rest: Tensor, far: Tensor, steps: Tensor) -> Tensor:
+        """What a prediction leaves as numbers of the coarse level, in steps."""
+        return self.coarse.analyse(rest) / steps + self.analysis.coarse(far)  # type: ignore[no-any-return]
 
     def fine_level(self, rest: Tensor, sent: Tensor, near: Tensor, steps: Tensor) -> Tensor:
         """What the coarse level, as it was `sent` (in steps), leaves as numbers of the fine one, in steps."""
@@ -153,10 +157,6 @@ class CodecNetwork(nn.Module):
         linear = linear + self.fine.synthesise(sent.fine * enlarged(steps, 2))
         correction = self.synthesis(linear, prediction, steps) * enlarged(steps, 4)
         return linear + F.pixel_shuffle(correction, 4)
-
-    def people(self, rest: Tensor, prediction: Tensor, steps: Tensor) -> Tensor:
-        """Logits of the head, [B, 2, H / 8, W / 8]."""
-        return self.head(*self.analysis.features(rest, prediction, steps))  # type: ignore[no-any-return]
 
 
 def enlarged(x: Tensor, times: int) -> Tensor:

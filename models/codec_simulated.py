@@ -47,8 +47,8 @@ class Simulated:
         rest = picture(whole, self._device) - predicted
         noise = (1 - ratio) * torch.from_numpy(np.where(matters(mask), inside, outside)).float().to(self._device)
         steps = torch.full_like(noise, float(step(QUANTISER)))[None, None]
-        coarse, near = self._network.coarse_level(rest, predicted, steps)
-        coarse = self._noisy(coarse, noise)
+        near, far = self._network.features(rest, predicted, steps)
+        coarse = self._noisy(self._network.coarse_level(rest, far, steps), noise)
         fine = self._network.fine_level(rest, coarse, near, steps)
         fine = self._noisy(fine, enlarged(noise[None, None], 2)[0, 0])
         made = predicted + self._network.decode(Latents(coarse, fine), predicted, steps)

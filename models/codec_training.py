@@ -57,7 +57,8 @@ class Teacher(nn.Module):
     def forward(self, lesson: Lesson) -> Marks:
         network, steps, coded = self.network, lesson.steps, lesson.coded
         rest = lesson.image - lesson.prediction
-        coarse, near = network.coarse_level(rest, lesson.prediction, steps)
+        near, far = network.features(rest, lesson.prediction, steps)
+        coarse = network.coarse_level(rest, far, steps)
         sent = _rounded(coarse) * coded
         fine = network.fine_level(rest, sent, near, steps)
         latents = Latents(sent, _rounded(fine) * enlarged(coded, 2))
@@ -68,7 +69,7 @@ class Teacher(nn.Module):
         squares = F.avg_pool2d((made - lesson.image).square().sum(1, keepdim=True), BLOCK) * BLOCK**2
         weight = (steps / 20) ** EVEN
         loss = ((squares / steps**2 + PRICE * bits) * weight * coded).sum() / (coded.sum() * BLOCK**2 + 1)
-        logits = network.people(rest, lesson.prediction, steps).float()
+        logits = network.head(near, far).float()
         look = F.cross_entropy(logits, lesson.people, weight=logits.new_tensor([1.0, 3.0]))
         pictures = made.detach().clamp(0, 255).round().permute(0, 2, 3, 1).to(torch.uint8)
         return Marks(
