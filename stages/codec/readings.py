@@ -104,7 +104,7 @@ def _reduced(luma: Image) -> Image:
     if step == 1:
         return luma
     size = luma.shape[1] // step, luma.shape[0] // step
-    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 
 
 def ssim_map(one: Image, other: Image) -> NDArray[np.float32]:

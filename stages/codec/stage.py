@@ -41,6 +41,7 @@ class Codec(Settings):
 
     _spec: FrameSpec = PrivateAttr()
     _steering: Steering = PrivateAttr()
+    _held: list[Steering] = PrivateAttr(default_factory=list)  # to be closed: none before `setup()`
     _stream: Coder | None = PrivateAttr(default=None)
     _prefilter: Prefilter = PrivateAttr(default_factory=lambda: Prefilter(0.0))
     _asked: int = PrivateAttr(default=0)  # number of the picture that was to be a key picture because it was asked for
@@ -70,6 +71,7 @@ class Codec(Settings):
         """Load the coder. Raises SetupError."""
         self._spec = spec
         self._steering = Steering(self, spec)
+        self._held.append(self._steering)
         self._stream = self._begin()
 
     def _begin(self) -> Coder:
@@ -152,12 +154,11 @@ class Codec(Settings):
         return Path(place.tobytes().rstrip(b"\0").decode())
 
     def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        if self._diary is not None:
-            self._diary.close()
-        if "_steering" in (self.__pydantic_private__ or {}):
-            self._steering.close()
+        for one in (self._stream, self._diary, *self._held):
+            if one is not None:
+                one.close()
+        self._stream, self._diary = None, None
+        self._held.clear()
 
 
 def _delivery(frame: Frame) -> Delivery | None:

@@ -28,9 +28,11 @@ SCHEMES: Mapping[str, str] = {
 }
 """By the scheme of an address its module and class, in this package."""
 
+FILES = ("file:File", "images:Images", "semantic:Semantic")
+
 
 class Auto(Source):
-    """Stands for the source that fits the input: a file, a folder of pictures, coded pictures (.sem), or what its scheme
+    """Stands for the source that fits the input: a file (of coded pictures too), a folder of pictures, or what its scheme
     says (SCHEMES)."""
 
     @classmethod
@@ -51,7 +53,7 @@ class Auto(Source):
     @classmethod
     def kinds(cls) -> tuple[type[Source], ...]:
         """All classes that it may stand for: what is configured for one of them is no mistake for another."""
-        return tuple(_load(name) for name in dict.fromkeys(("file:File", "images:Images", "semantic:Semantic", *SCHEMES.values())))
+        return tuple(_load(name) for name in dict.fromkeys((*FILES, *SCHEMES.values())))
 
 
 def _load(name: str) -> type[Source]:

@@ -17,7 +17,7 @@ from pipeline.stage import Source
 from stages.clock import Clock, nominal_step
 from stages.codec.coders import decoder_for
 from stages.codec.records import Head, Record, RecordError, read_head, read_records
-from stages.media import MAX_PIXELS, check_file, reason, shown
+from stages.media import check_file, check_size, reason, shown
 
 BT709, LIMITED = 1, 1
 
@@ -43,10 +43,10 @@ class Semantic(Source):
         try:
             self._file = open(self.input, "rb")  # noqa: SIM115 - it is closed by `close()`
             self._head = head = read_head(self._file)
+            check_size(head.width, head.height, shown(self.input))
         except (OSError, RecordError) as error:
+            self.close()
             raise SetupError(f"{shown(self.input)}: {reason(error)}") from error
-        if head.width * head.height > MAX_PIXELS:
-            raise SetupError(f"{shown(self.input)}: {head.width}x{head.height} pixels are too many")
         begun = self._file.tell()
         pictures = sum(1 for _ in read_records(self._file))
         self._file.seek(begun)

@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.frame import STANDARD_PLANES, Frame, FrameSpec, Image
+from pipeline.stage import Stage
 from stages.codec import Codec, Export
 from stages.codec.packet import Packet
 from tests.codec.clips import middle, textured
 
 WIDTH, HEIGHT = 192, 128
 SPEC = FrameSpec(width=WIDTH, height=HEIGHT, rate=Fraction(25), time_base=Fraction(1, 25))
+
+
+MADE: list[Stage] = []
+"""What `conftest` closes after each test: who dies here leaves files open."""
 
 
 def busy(number: int) -> Image:
@@ -39,6 +44,7 @@ class Stand:
     def begin(self) -> Codec:
         """A new incarnation: it knows nothing but what lies in memory."""
         self.stage = Codec(**self.fields)
+        MADE.append(self.stage)
         self.stage.setup(self.spec)
         return self.stage
 
@@ -77,6 +83,7 @@ def coded(number: int = 12, **fields: Any) -> list[Packet]:
 
 def export(output: Path | str, *, resume: int | None = None, spec: FrameSpec = SPEC) -> Export:
     sink = Export(output=str(output))
+    MADE.append(sink)
     if resume is not None:
         sink.resume(resume)
     sink.setup(spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,6 @@ def test_planes_of_frames_are_only_kept_for_who_looks_at_them() -> None:
 
 
 def test_a_coder_that_cannot_be_had_is_said_at_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "constriction", None)
+    monkeypatch.setitem(sys.modules, "constriction", None)
     with pytest.raises(SetupError):
         Codec(coder="neural", log=None).setup(SPEC)
