@@ -145,3 +145,22 @@ def test_clips_are_of_even_sides_and_their_masks_fit() -> None:
         assert {mask.shape for mask in one.masks} == {one.images[0].shape[:2]}
         assert {int(level) for mask in one.masks for level in np.unique(mask)} == {0, 255}
         assert 0.005 < one.share < 0.5
+
+
+def test_the_stage_is_told_of_a_new_cap_between_two_pictures(clip: Clip) -> None:
+    with codec_caps.coder(clip, bitrate="400k") as stage:
+        before = stage.run(40)
+        stage.set(bitrate="100k")
+        after = stage.run(40)
+    wide, narrow = (codec_caps._kbps(found[-25:]) for found in (before, after))
+    assert wide == pytest.approx(400, rel=0.25)
+    assert narrow == pytest.approx(100, rel=0.25)
+    assert codec_caps._mean([one.region for one in after]) < codec_caps._mean([one.region for one in before])
+    assert all(one.region > one.background for one in before)
+
+
+def test_one_quantiser_that_is_as_good_takes_what_lies_between_those_tried(clip: Clip) -> None:
+    with codec_caps.coder(clip, quantiser=28.0) as stage:
+        pictures = stage.run(FRAMES)
+    found = codec_caps._fixed(clip, codec_caps._worst(pictures), FRAMES)
+    assert found == pytest.approx(codec_caps._kbps(pictures), rel=0.15)
