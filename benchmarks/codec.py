@@ -1,8 +1,9 @@
 """What do regions save, and what do they cost? `python -m benchmarks.codec --data ../shared/data`.
 
 Curves: real clips through the same encoder with and without regions and through the neural coder, decoded from the
-bytes alone. Caps: how soon a stepped bit rate is kept. Speed: frames/s of `cleanplate run semantic-codec`. All of it
-goes into `results/codec.json`, and from there onto the page `docs/semantic/measures.md`; `--page` makes only the page.
+bytes alone. Sheets: the same to be looked at. Caps: how soon a stepped bit rate is kept. Damage: what decoders say of
+changed bytes. Speed: frames/s of `cleanplate run semantic-codec`. All of it goes into `results/codec.json`, and from
+there onto the page `docs/semantic/measures.md`; `--page` makes only the page.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import codec_caps, codec_page, codec_sheet, codec_speed
+from benchmarks import codec_caps, codec_damage, codec_page, codec_sheet, codec_speed
 from benchmarks.codec_clips import shelf
 from benchmarks.codec_compared import RATIO, overall
 from benchmarks.codec_curves import of_clip
@@ -24,7 +25,7 @@ from benchmarks.transport import Bystanders
 
 DATA = Path("../shared/data")
 FRAMES = 36  # of each clip
-PARTS = ("curves", "sheets", "caps", "speed")
+PARTS = ("curves", "sheets", "caps", "damage", "speed")
 
 Told = Callable[[str], None]
 
@@ -57,6 +58,8 @@ def _measure(part: str, wanted: argparse.Namespace) -> None:
         content["sheets"] = _sheets(wanted)
     elif part == "caps":
         content["caps"] = codec_caps.measure(shelf(wanted.data), _tell)
+    elif part == "damage":
+        content["damage"] = codec_damage.measure(shelf(wanted.data), _tell)
     else:
         content["speed"] = codec_speed.measure(wanted.rounds, _tell)
     _keep(wanted.json, content)

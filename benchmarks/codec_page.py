@@ -33,6 +33,8 @@ def page(content: Content) -> str:
         parts += [*_sheets(content["sheets"]), ""]
     if "caps" in content:
         parts += [*_caps(content["caps"]), ""]
+    if "damage" in content:
+        parts += [*_damage(content["damage"]), ""]
     if "speed" in content:
         parts += [*_speed(content["speed"]), ""]
     return "\n".join([*parts, _machine(content), ""])
@@ -83,6 +85,20 @@ def _caps(caps: Content) -> Iterator[str]:
     ]  # fmt: skip
     head = ["floor, dB", "region dB", "its worst picture", "kbit/s", "one quantiser: kbit/s"]
     yield from table(head, rows)
+
+
+def _damage(damage: Content) -> Iterator[str]:
+    yield "## Damaged bytes\n"
+    yield (
+        f"Packets of {damage['clip']}, cut off or with one to eight bits flipped, seed {damage['seed']}; a key picture "
+        f"every {damage['key_every']}. A crash or another exception would have ended the measurement. *Wrong*: another "
+        "picture than the encoder's, without an error. *After*: pictures that build on a damaged one, wrong "
+        "without an error. *Again*: streams that are right from the next key picture on.\n"
+    )
+    kinds = ("trials", "error", "right", "wrong", "after_wrong", "again")
+    rows = [[f"`{name}`", *(f"{one[kind]}" for kind in kinds), f"{one['slowest_ms']:.0f}"]
+            for name, one in damage["ways"].items()]  # fmt: skip
+    yield from table(["coder", "trials", "error", "right", "wrong", "after", "again", "slowest, ms"], rows)
 
 
 def _settled(one: Content) -> str:
