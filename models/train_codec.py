@@ -20,9 +20,9 @@ from models.codec_scenes import LENGTH, Scene, View, shifted
 from models.codec_shipping import plot, ship
 from models.codec_training import Lesson, Marks, Teacher, lesson, thumbnail
 
-SIZE, BATCH = 128, 8
+SIZE, BATCH = 128, 4
 SEED = 20
-RATE, BASES_RATE = 8e-4, 2e-5  # of learning
+RATE, BASES_RATE = 5e-4, 2e-5  # of learning
 WARM = 200  # steps in which it rises
 FALL = 0.25  # of all steps in which it falls, at the end
 MEAN = 0.998  # of the weights so far that stays in their running mean, which is what is shipped
