@@ -20,11 +20,14 @@ BEST = 12.0  # finer than this nobody sees, and what is saved is worth more late
 
 PAID_BACK_S = 0.5  # in which what was taken too much is saved again
 SAVING_S = 1.0  # before a key picture that is due
-KEY_SHARE_S = 0.3  # of the target's seconds that a key picture may take: half is saved before, half is paid back
+KEY_SHARE_S = 0.25  # of the target's seconds that a key picture may take: half is saved before, half is paid back
 DEBT_S = 1.0  # of the target's seconds: what is owed beyond is let go, or the picture would be bad for too long
 LEAST, UTMOST = 0.15, 2.0  # of a picture's mean share
 SLOWER, FASTER = 4.0, 1.0  # steps that the quantiser rises and falls at most from picture to picture
-LEARNED, LEARNED_KEY = 0.25, 0.6  # how much the last picture counts for what the next one will cost
+LEARNED = 0.25  # how much the last picture counts for what the next one will cost
+# Key pictures are seldom seen, so what they cost at another quantiser than the last one's is taken to be more than it
+# likely is: if coarser, so many steps for half the bits, if finer, so many.
+KEY_COARSER, KEY_FINER = 8.0, 5.0
 KEY_COSTS = 2.5  # halvings by which a key picture is taken to cost more, before one was seen
 
 
@@ -94,34 +97,35 @@ class RateLoop:
         self._fill = 0.0  # bits beyond the target's
         self._to_key = 0  # pictures before the next one that is due
         self._quantiser: float | None = None
-        # Log2 of the bits that a picture takes at quantiser 0. A typical key picture: a bit for two pixels at FIRST.
-        self._key_cost = math.log2(pixels / 2) + FIRST / HALVING
-        self._cost = self._key_cost - KEY_COSTS
-        self._seen_key = self._seen = False
+        # The last key picture's quantiser, and log2 of its bits. A typical one takes a bit for two pixels at FIRST.
+        self._key = FIRST, math.log2(pixels / 2)
+        # Log2 of the bits that another picture takes at quantiser 0.
+        self._cost = self._key[1] + FIRST / HALVING - KEY_COSTS
+        self._seen = False
         self._last = FIRST
 
     def choose(self, *, key: bool = False) -> Quantiser:
         if key or self._to_key == 0:
             # No finer than its neighbours: it would look better than they do, for one picture.
-            wanted = max(self._for(KEY_SHARE_S * self.target, self._key_cost), self._quantiser or BEST)
+            wanted = max(self._for_key(KEY_SHARE_S * self.target), self._quantiser or BEST)
         else:
-            wanted = self._quantiser = self._eased(self._for(self._share(), self._cost))
+            wanted = self._quantiser = self._eased(HALVING * (self._cost - math.log2(self._share())))
         self._last = _within(wanted, BEST)
         return _pair(self._last, self.background + max(0.0, self._last - TIGHT))
 
     def saw(self, size: int, *, key: bool, psnr: float = math.nan) -> None:
         bits = 8.0 * max(size, 1)
-        self._learn(math.log2(bits) + self._last / HALVING, key=key)
+        self._learn(bits, key=key)
         saved = max(self._saving(), 0.1 * self.target)  # a stream that takes little has not saved for ever
         self._fill = min(max(self._fill + bits - self.target / self._rate, -saved), DEBT_S * self.target)
         self._to_key = self._period - 1 if key else max(0, self._to_key - 1)
 
-    def _learn(self, cost: float, *, key: bool) -> None:
+    def _learn(self, bits: float, *, key: bool) -> None:
+        cost = math.log2(bits) + self._last / HALVING
         if key:
-            self._key_cost += (cost - self._key_cost) * (LEARNED_KEY if self._seen_key else 1.0)
+            self._key = self._last, math.log2(bits)
             if not self._seen:
-                self._cost = self._key_cost - KEY_COSTS
-            self._seen_key = True
+                self._cost = cost - KEY_COSTS
         else:
             self._cost += (cost - self._cost) * (LEARNED if self._seen else 1.0)
             self._seen = True
@@ -131,19 +135,22 @@ class RateLoop:
         mean = self.target / self._rate
         nearness = max(0.0, 1 - self._to_key / (SAVING_S * self._rate))
         owed = self._fill + nearness * self._saving()
-        return min(max(mean - owed / (PAID_BACK_S * self._rate), LEAST * mean), UTMOST * mean)
+        return max(1.0, min(max(mean - owed / (PAID_BACK_S * self._rate), LEAST * mean), UTMOST * mean))
 
     def _saving(self) -> float:
         """Bits that are to be saved when the next key picture is due: half of what it will take beyond its share."""
         quantiser = self._quantiser if self._quantiser is not None else FIRST
-        likely = 2 ** (self._key_cost - quantiser / HALVING)
+        likely = 2 ** (self._key[1] + (self._key[0] - quantiser) / HALVING)
         return max(0.0, min(likely, KEY_SHARE_S * self.target) - self.target / self._rate) / 2
 
-    def _for(self, bits: float, cost: float) -> float:
-        """The quantiser with which a picture takes so many bits."""
-        return _within(HALVING * (cost - math.log2(max(bits, 1.0))), BEST)
+    def _for_key(self, bits: float) -> float:
+        """The quantiser with which a key picture hardly takes more than so many bits."""
+        quantiser, seen = self._key
+        halvings = seen - math.log2(max(bits, 1.0))
+        return quantiser + halvings * (KEY_COARSER if halvings > 0 else KEY_FINER)
 
     def _eased(self, wanted: float) -> float:
+        wanted = _within(wanted, BEST)
         if self._quantiser is None:
             return wanted
         return min(max(wanted, self._quantiser - FASTER), self._quantiser + SLOWER)

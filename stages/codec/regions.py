@@ -11,8 +11,8 @@ from models.base import Image
 
 CELL = 16  # pixels: H.264's macroblocks, and what H.265 is told to give a quantiser to
 MOST = 32
-MARGIN = 2  # pixels: what is at the rim is predicted from what lies around it
-HOLD = 5  # pictures that a cell stays after it was last needed: who goes and comes costs more than who stays
+MARGIN = 0  # pixels around the mask that count as masked: cells reach beyond it anyway
+HOLD = 2  # pictures that a cell stays after it was last needed (measured: 5 take 2 % more bytes than 2, 0 take 2 % less)
 MANY = 3  # times more rectangles than may be: then a coarser grid is cheaper than merging
 
 Cells = NDArray[np.bool_]

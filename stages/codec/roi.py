@@ -28,13 +28,14 @@ KEY_INTERVAL_S = 4.0
 ENDLESS = 1 << 20  # pictures from key to key, if it were the encoder's to choose
 
 # Adaptive quantisation must be on, or regions are not heeded; it is so weak that it moves no block by a step. Constant
-# quality stays constant where the complexity of pictures (qcomp) and what comes later (mbtree) have no say; and key
-# pictures are no finer than they are asked for (ipratio). What is kept to is the PSNR, so nothing is traded for looks.
+# quality stays constant where the complexity of pictures (qcomp) and what comes later (mbtree) have no say. Key pictures
+# are three steps finer than is asked for (ipratio): all others build on them, and a background that stands still is
+# coded only there. What is kept to is the PSNR, so nothing is traded for looks.
 COMMON = {
     "aq-mode": "1",
     "aq-strength": "0.01",
     "qcomp": "1",
-    "ipratio": "1",
+    "ipratio": "1.41",
     "scenecut": "0",
     "bframes": "0",
     "rc-lookahead": "0",
