@@ -44,10 +44,13 @@ def decoder_for(kind: str, device: str = "auto") -> Decoder:
         raise SetupError(str(error)) from error
 
 
-def simulation() -> Callable[[Image, Image, float], Image]:
+def simulation(device: str = "auto") -> Callable[[Image, Image, float], Image]:
     """What shows a picture with noise instead of coding: of the picture, its mask, and a ratio. Raises SetupError."""
     try:
-        from models.codec_neural import simulate
+        from models.codec_loading import load
+        from models.codec_simulated import Simulated
+
+        simulated = Simulated(load(device=device))
     except ModelError as error:
         raise SetupError(str(error)) from error
-    return lambda image, mask, ratio: simulate(image, mask, ratio=ratio)
+    return lambda image, mask, ratio: simulated.simulate(image, mask, ratio)

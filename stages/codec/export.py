@@ -66,7 +66,7 @@ class Export(Sink):
         if self.output == NOWHERE:
             return
         if "://" in self.output:
-            self._sending = Sending(self.output, spec)
+            self._sending = Sending(self.output, spec, self.context.progress)
             return
         publishing.check_name(self.output)
         check_target(self.output, spec.source, BESIDE)
@@ -113,6 +113,7 @@ class Export(Sink):
     def _send(self, sending: Sending, record: Record) -> None:
         if record.kind == KINDS[-1]:
             raise SetupError(f"{sending.address.shown}: takes h264 and h265, not what the neural coder makes")
+        sending.begin(record)
         if not self._spec.live and self.paced:
             self._pace.wait(float(record.pts * self._spec.time_base))
         sending.put(record)
@@ -153,7 +154,7 @@ class Export(Sink):
     def finish(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"output": self.output, "frames": self._frames, "bytes": self._bytes}
         if self._sending is not None:
-            self._sending.finish(self.context.progress)
+            self._sending.finish()
             self._tell(self._sending)
             return {**facts, "output": self._sending.address.shown, "sent": self._sending.sent}
         if self._growing is not None:

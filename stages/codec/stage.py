@@ -76,7 +76,7 @@ class Codec(Settings):
 
     def _begin(self) -> Coder:
         if self.mode == "simulate":
-            return Simulation(simulation(), lambda: self.bandwidth)
+            return Simulation(simulation(self.device), lambda: self.bandwidth)
         encoder = encoder_for(self.coder, self.codec, self._spec, self.key_every, self.device)
         self.context.model(**encoder.info.facts())
         period = max(1, round(self.key_every * self._spec.rate))

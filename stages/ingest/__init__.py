@@ -32,7 +32,7 @@ FILES = ("file:File", "images:Images", "semantic:Semantic")
 
 
 class Auto(Source):
-    """Stands for the source that fits the input: a file, of coded pictures too, a folder of pictures, or what its scheme
+    """Stands for the source that fits the input: a file, of coded pictures too; a folder of pictures; or what a scheme
     says (SCHEMES)."""
 
     @classmethod
