@@ -89,9 +89,8 @@ def _of_coding(readings: Readings) -> Iterator[Word]:
     if not math.isnan(readings.kbps):
         yield f"{readings.kbps:.0f} kbps", WHITE
     parts = {"region": readings.region_psnr, "background": readings.background_psnr, "overall": readings.psnr}
-    for name, decibels in parts.items():
-        if not math.isnan(decibels):
-            yield f"{name} {decibels:.1f} dB", WHITE
+    known = [f"{name} {decibels:.1f}" for name, decibels in parts.items() if not math.isnan(decibels)]
+    yield f"{GAP.join(known)} dB", WHITE
 
 
 def write(out: Image, words: Sequence[Word]) -> None:

@@ -8,8 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.frame import NUMBERS
+from pipeline.config import load_config
+from pipeline.frame import NUMBERS, Frame
 from stages.codec.readings import BEST_DB, FIELDS, Readings, psnr, ssim, ssim_map
+from stages.output.hud import Hud
 from tests.codec.clips import middle, textured
 from tests.codec.clips import psnr as true_psnr
 
@@ -104,3 +106,30 @@ def test_a_picture_of_640x360_is_measured_within_a_few_milliseconds() -> None:
         return time.perf_counter() - begun
 
     assert min(once() for _ in range(20)) < 0.020
+
+
+# Over a picture
+
+
+def shown(readings: Readings, **fields: bool) -> list[str]:
+    planes = {"readings": np.zeros(NUMBERS, np.float32)}
+    readings.put(planes["readings"])
+    return [word for word, _ in Hud().words(Frame(planes, index=120, **fields))]
+
+
+def test_what_was_measured_is_written_over_a_picture() -> None:
+    known = Readings(ratio=0.1, region_psnr=19.14, background_psnr=12.88, psnr=16.77, kbps=742.31)
+    assert shown(known)[2:] == ["0.10x", "742 kbps", "region 19.1  background 12.9  overall 16.8 dB"]
+
+
+def test_what_was_not_measured_is_not_written() -> None:
+    assert shown(Readings(ratio=0.1, background_psnr=20, psnr=20))[2:] == ["0.10x", "background 20.0  overall 20.0 dB"]
+    assert shown(Readings(ratio=0.1, psnr=20), blank=True)[2:] == ["blank"]
+
+
+def test_a_sink_of_the_codec_that_writes_over_its_pictures_gets_the_readings() -> None:
+    plan = load_config("semantic-codec", given="in.mp4", wanted="out.mp4")
+    assert "readings" in plan.stages[-1].extra
+    assert plan.stages[-1].options["view"] == "panel"
+    bare = load_config("semantic-codec", sets=["output.view=result", "output.hud=false"], given="a.mp4", wanted="o.mp4")
+    assert bare.stages[-1].reads == ("clean",)
