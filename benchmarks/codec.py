@@ -69,13 +69,14 @@ def _curves(wanted: argparse.Namespace, content: dict[str, Any]) -> None:
     """Kept after each clip: a run that is cut off has not been in vain."""
     others = Bystanders()
     ways = [named(name) for name in wanted.ways]
-    content.setdefault("clips", {})
-    for name, read in shelf(wanted.data).items():
+    found: dict[str, Any] = content.get("clips", {})
+    clips = shelf(wanted.data)
+    for name, read in clips.items():
         if wanted.clips and name not in wanted.clips:
             continue
         with tempfile.TemporaryDirectory() as scratch:
-            before = content["clips"].get(name, {})
-            content["clips"][name] = of_clip(read(wanted.frames), Path(scratch), _tell, ways, before)
+            found[name] = of_clip(read(wanted.frames), Path(scratch), _tell, ways, found.get(name, {}))
+        content["clips"] = {name: found[name] for name in clips if name in found}
         content["overall"] = overall(content["clips"])
         content["curves_others_busy"] = round(others.processors(), 2)
         _keep(wanted.json, content)

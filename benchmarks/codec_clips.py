@@ -57,25 +57,22 @@ def shelf(data: Path) -> Shelf:
     for name, says in COMPOSITES.items():
         if (place := data / "composites" / name).is_dir():
             found[name] = partial(_composite, place, says)
-    for name, (says, file, rate, start, classes) in FILES.items():
-        if (path := data / "real" / file).is_file():
-            found[name] = partial(_file, name, says, lambda path=path: path, rate, start, classes, False)  # type: ignore[misc]
+    if (path := data / "real" / "one-by-one-person-detection.mp4").is_file():
+        says = "people come into an empty room"
+        found["one-by-one"] = partial(_file, "one-by-one", says, lambda: path, 10.0, 200, False)
     if (data / "real" / "bmx-trees").is_dir():
         found["bmx-trees"] = partial(_stills, data / "real" / "bmx-trees")
     for name, (says, rate, start) in SAMPLES.items():
-        found[name] = partial(_file, name, says, partial(footage.fetch, name), rate, start, ["person"], True)
+        found[name] = partial(_file, name, says, partial(footage.fetch, name), rate, start, True)
     return found
 
 
 COMPOSITES = {
     "fixed_room_cross": "somebody crosses a room",
+    "fixed_room_dog": "a dog crosses the same room",
     "pan_stream_walk": "somebody walks along a stream, the camera pans",
     "moving_goat_cross": "somebody crosses a meadow, the camera is carried",
 }
-FILES = {  # what it shows, file, frames/s, first frame, classes
-    "one-by-one": ("people come into an empty room", "one-by-one-person-detection.mp4", 10.0, 200, ["person"]),
-    "cars": ("cars on a road from above", "car-detection.mp4", 12.5, 20, ["car", "truck", "bus"]),
-}  # fmt: skip
 SAMPLES = {
     "vtest": ("people cross a square: many and small", 10.0, 300),
     "bikes": ("cyclists on a street, moving camera", 25.0, 60),
@@ -88,11 +85,9 @@ def _composite(place: Path, says: str, frames: int) -> Clip:
     return Clip(place.name, says, _rate(place / "input.mp4"), images, masks)
 
 
-def _file(
-    name: str, says: str, path: Callable[[], Path], rate: float, start: int, classes: list[str], open: bool, frames: int
-) -> Clip:
+def _file(name: str, says: str, path: Callable[[], Path], rate: float, start: int, open: bool, frames: int) -> Clip:
     images = [_reduced(image) for image in islice(decoded(path()), start, start + frames)]
-    return Clip(name, says, rate, images, list(_found(images, classes)), FOUND, open)
+    return Clip(name, says, rate, images, list(_found(images)), FOUND, open)
 
 
 def _stills(place: Path, frames: int) -> Clip:
@@ -109,8 +104,8 @@ def _stills(place: Path, frames: int) -> Clip:
     return Clip("bmx-trees", "a rider between trees, fast, the camera follows", 24.0, images, masks)
 
 
-def _found(images: Iterable[Image], classes: list[str]) -> Iterator[Image]:
-    segmenter = load_segmenter(SEGMENTER, classes=classes)
+def _found(images: Iterable[Image]) -> Iterator[Image]:
+    segmenter = load_segmenter(SEGMENTER, classes=["person"])
     for image in images:
         mask = np.zeros(image.shape[:2], np.uint8)
         segmenter.segment(image).paint(mask)

@@ -41,7 +41,9 @@ def page(content: Content) -> str:
 
 
 def write() -> None:
-    """The page, and the plots that do not show these very results. Raises OSError, ConfigError."""
+    """The page, and the plots that do not show these very results; sheets that nothing speaks of any more are removed.
+
+    Raises OSError, ConfigError."""
     content = load(RESULT, "codec")
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(content))
@@ -49,6 +51,9 @@ def write() -> None:
         path = PICTURES / name
         if not path.exists() or codec_plots.digest(content["clips"], key).encode() not in path.read_bytes():
             codec_plots.draw(path, content["clips"], key)
+    shown = {PICTURES / sheet["picture"] for sheet in content.get("sheets", {}).values()}
+    for path in set(PICTURES.glob("sheet-*.jpg")) - shown:
+        path.unlink()
 
 
 def _sheets(sheets: Content) -> Iterator[str]:
