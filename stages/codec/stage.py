@@ -44,6 +44,7 @@ class Codec(Settings):
     _held: list[Steering] = PrivateAttr(default_factory=list)  # to be closed: none before `setup()`
     _stream: Coder | None = PrivateAttr(default=None)
     _prefilter: Prefilter = PrivateAttr(default_factory=lambda: Prefilter(0.0))
+    _key_pts: int | None = PrivateAttr(default=None)  # of the last key picture
     _asked: int = PrivateAttr(default=0)  # number of the picture that was to be a key picture because it was asked for
     _diary: Diary | None = PrivateAttr(default=None)
 
@@ -93,7 +94,7 @@ class Codec(Settings):
         self._steering.listen(delivered, time.monotonic())
         if self.mode == "code" and not self._steering.fits(stream.loop):
             stream.loop = self._steering.loop(stream.period)
-        key = bool(known and life != frame.life) or self._is_asked_for(delivered, number)
+        key = bool(known and life != frame.life) or self._is_due(frame) or self._is_asked_for(delivered, number)
         mask = self._region(frame, stream)
         self._prefilter.strength = self.prefilter
         image = self._prefilter.apply(frame.image, mask) if self.prefilter else frame.image
@@ -106,7 +107,14 @@ class Codec(Settings):
         frame.after["coded"][:] = 1, number + 1, self._written(frame, found, size), frame.life
         if self.report_every and frame.index % self.report_every == 0:
             self.context.line(diary.line(frame.index, found))
-        self._stream = stream
+        self._stream, self._key_pts = stream, frame.pts if made.coded.key else self._key_pts
+
+    def _is_due(self, frame: Frame) -> bool:
+        """Whether the last key picture was longer ago than it should be: a live run may have left out many since."""
+        if self._key_pts is None:
+            return False
+        passed = (frame.pts - self._key_pts) * self._spec.time_base
+        return passed > self.key_every + 0.5 / self._spec.rate
 
     def _is_asked_for(self, delivered: Delivery | None, number: int) -> bool:
         """Whether the export waits for a key picture, and none is on its way."""

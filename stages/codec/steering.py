@@ -4,6 +4,7 @@ and what gets through."""
 from __future__ import annotations
 
 import math
+from collections import deque
 from fractions import Fraction
 
 from pipeline.frame import FrameSpec
@@ -15,7 +16,32 @@ from stages.codec.sharing import Share
 from stages.codec.throughput import EVERY, SystemThroughput, Throughput
 from stages.output.wishes import bits
 
+LOOKED_AT = 8  # pictures, to know how many come
+SLOWER = 0.9  # times the stream's own rate: one that is no slower than that is as it should be
+MOST_THINNED = 16.0
 ASKED_EVERY = 8  # pictures from one look at who else shares to the next
+
+
+class Rate:
+    """How many pictures a second truly come: fewer than the stream has where a live run leaves some out."""
+
+    def __init__(self, nominal: float) -> None:
+        self._nominal = nominal
+        self._seen: deque[float] = deque(maxlen=LOOKED_AT)
+
+    def add(self, seconds: float) -> None:
+        """A picture that the stream puts at `seconds`."""
+        if self._seen and seconds <= self._seen[-1]:  # it has begun anew
+            self._seen.clear()
+        self._seen.append(seconds)
+
+    @property
+    def thinned(self) -> float:
+        """How many times fewer they are; 1 where all come. What one may take grows as much."""
+        if len(self._seen) < 2:
+            return 1.0
+        came = (len(self._seen) - 1) / (self._seen[-1] - self._seen[0])
+        return min(max(self._nominal / came, 1.0), MOST_THINNED) if came < SLOWER * self._nominal else 1.0
 
 
 class Steering:
@@ -31,6 +57,7 @@ class Steering:
         self._part = 1.0
         self._pictures = 0
         self._kbps = self._system_kbps = math.nan
+        self._own_rate = Rate(self._rate)
 
     @property
     def target(self) -> float:
@@ -73,7 +100,7 @@ class Steering:
             case FloorLoop() if settings.quantiser is None and settings.floor is not None:
                 loop.floor = settings.floor
             case RateLoop() if not math.isnan(self.target):
-                loop.target = self.target
+                loop.target = self.target * self._own_rate.thinned
             case _:
                 return False
         return True
@@ -88,6 +115,7 @@ class Steering:
     def took(self, size: int, pts: int) -> tuple[float, float, float]:
         """After a picture of so many bytes: kbit/s of the stream, of the system, and aimed at."""
         self._pictures += 1
+        self._own_rate.add(float(pts * self._spec.time_base))
         self._kbps = self._own.add(size, float(pts * self._spec.time_base))
         self._system_kbps = self._system.picture()
         link = self._settings.link

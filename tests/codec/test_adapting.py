@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pipeline.frame import FrameSpec
 from stages.codec.adapting import LEAST, ROOM, Adapting
 from stages.codec.delivery import Delivery
+from stages.codec.rate import RateLoop
 from stages.codec.settings import Settings
-from stages.codec.steering import Steering
+from stages.codec.steering import MOST_THINNED, Rate, Steering
 from stages.codec.throughput import SystemThroughput
 
 RATE = 25.0
@@ -148,3 +149,30 @@ def test_the_ratio_is_what_is_aimed_at_and_what_is_taken_where_a_quality_is() ->
     fixed = steering([0, 0], quantiser=30)
     fixed.took(2880, 0)
     assert fixed.ratio == pytest.approx(0.1)
+
+
+# Pictures that are left out
+
+
+def test_where_pictures_are_left_out_each_one_that_comes_may_take_more() -> None:
+    one = steering([0] * 100, bandwidth=0.1)
+    loop = one.loop(100)
+    assert isinstance(loop, RateLoop)
+    for pts in range(0, 60, 5):
+        one.took(2000, pts)
+    assert one.fits(loop)
+    assert loop.target == pytest.approx(5 * one.target)
+    for pts in range(60, 80):
+        one.took(2000, pts)
+    assert one.fits(loop)
+    assert loop.target == one.target
+
+
+def test_a_rate_that_begins_anew_or_stands_still_is_no_rate() -> None:
+    rate = Rate(25)
+    rate.add(5.0)
+    assert rate.thinned == 1
+    rate.add(0.0)
+    assert rate.thinned == 1
+    rate.add(1000.0)
+    assert 1 < rate.thinned <= MOST_THINNED

@@ -102,7 +102,7 @@ def test_the_background_alone_can_be_made_coarser() -> None:
 
 
 def test_a_smoothed_background_takes_fewer_bytes_and_leaves_the_region_alone() -> None:
-    plain, smooth = (readings_of(Stand(quantiser=24, prefilter=one).several(6)[-1]) for one in (0.0, 0.8))
+    plain, smooth = (readings_of(Stand(quantiser=24, background=2, prefilter=one).several(6)[-1]) for one in (0.0, 0.8))
     assert smooth.bytes < 0.85 * plain.bytes
     assert smooth.region_psnr == pytest.approx(plain.region_psnr, abs=0.7)
 
@@ -111,6 +111,14 @@ def test_key_pictures_come_as_often_as_asked_for() -> None:
     frames = Stand(key_every=0.2, quantiser=30).several(12)
     assert [packet_of(frame).key for frame in frames] == [at % 5 == 0 for at in range(12)]
     assert [packet_of(frame).number for frame in frames] == list(range(12))
+
+
+def test_where_pictures_are_left_out_key_pictures_come_no_later() -> None:
+    stand, keys = Stand(key_every=1.0, quantiser=30), []
+    for at in range(12):
+        stand.index = 5 * at
+        keys.append(packet_of(stand.code(textured(at))).key)
+    assert keys == [at % 6 == 0 for at in range(12)], "after 30 ticks of 1/25 s, the first that is more than a second"
 
 
 def test_after_a_crash_the_next_picture_is_a_key_picture_and_the_count_goes_on() -> None:
