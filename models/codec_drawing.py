@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,6 +34,7 @@ class Drawing:
 
     def __init__(self, network: CodecNetwork, device: torch.device) -> None:
         self._network, self._device = network, device
+        self._half = device.type == "cpu" and has_half()
 
     @torch.inference_mode()
     def numbers(self, image: Image, prediction: Image, guess: Guess, levels: tuple[int, int]) -> tuple[Guess, Numbers]:
@@ -76,18 +79,26 @@ class Drawing:
         return np.where((large > THRESHOLD).cpu().numpy(), 255, 0).astype(np.uint8)
 
     def _analysed(self, part: Part, image: Image, prediction: Image, plan: Plan, levels: tuple[int, int]) -> Numbers:
+        """Half precision will do here: only what is drawn of the numbers has to be the same on both sides."""
         steps, coded = self._tensor(steps_of(plan, levels)[part]), self._tensor(plan.coded[part])
         predicted = picture(prediction[_times(part, BLOCK)], self._device)
         rest = picture(image[_times(part, BLOCK)], self._device) - predicted
-        near, far = self._network.features(rest, predicted, steps)
-        coarse = _rounded(self._network.coarse_level(rest, far, steps)) * coded
-        fine = _rounded(self._network.fine_level(rest, coarse, near, steps)) * enlarged(coded, 2)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+            near, far = self._network.features(rest, predicted, steps)
+            coarse = _rounded(self._network.coarse_level(rest, far, steps)) * coded
+            fine = _rounded(self._network.fine_level(rest, coarse, near, steps)) * enlarged(coded, 2)
         demand_finite(fine)
         return Numbers(*(numbers[0].to(torch.int32).cpu().numpy() for numbers in (coarse, fine)))
 
     def _tensor(self, blocks: NDArray[np.generic]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(blocks)).to(self._device, torch.float32)
         return tensor[None, None] if blocks.ndim == 2 else tensor[None]
+
+
+def has_half() -> bool:
+    """Does the processor multiply bfloat16 itself?"""
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def padded(image: Image) -> Image:

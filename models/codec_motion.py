@@ -29,12 +29,12 @@ def search(before: Image, image: Image) -> Field:
     rows, columns = (side // BLOCK for side in before.shape[:2])
     if min(rows, columns) < SMALLEST or max(rows, columns) > LONGEST * min(rows, columns):
         return np.zeros((1, 2), np.int32), np.zeros((rows, columns), np.int32)
-    old, new = (cv2.cvtColor(part, cv2.COLOR_BGR2GRAY) for part in (before, image))
+    old, new = (_half(part) for part in (before, image))
     search_flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
     flow = search_flow.calc(new, old, None)
     small = cv2.resize(flow, (columns * 4, rows * 4), interpolation=cv2.INTER_AREA)  # 16 of a block are enough
     blocks = small.reshape(rows, 4, columns, 4, 2).transpose(0, 2, 1, 3, 4).reshape(rows * columns, 16, 2)
-    moved = np.round(np.median(blocks, 1) * PARTS).clip(-REACH * PARTS, REACH * PARTS).astype(np.int32)
+    moved = np.round(np.median(blocks, 1) * 2 * PARTS).clip(-REACH * PARTS, REACH * PARTS).astype(np.int32)
     vectors = _frequent(moved)
     errors = np.stack([_errors(old, new, vector) for vector in vectors])
     errors[0] -= PENALTY
@@ -89,12 +89,18 @@ def _frequent(moved: Vectors) -> Vectors:
     return np.concatenate([np.zeros((1, 2), np.int32), kinds[kinds.any(1)][: VECTORS - 1]])
 
 
+def _half(image: Image) -> Image:
+    """Grey, at half the size: as good to search in, for a quarter of the work."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
 def _errors(old: Image, new: Image, vector: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Mean difference of each block [h, w] to the old picture moved by that vector."""
-    shift = np.array([[1, 0, vector[0] / PARTS], [0, 1, vector[1] / PARTS]], np.float32)
+    """Mean difference of each block [h, w] to the old picture moved by that vector; both at half the size."""
+    shift = np.array([[1, 0, vector[0] / (2 * PARTS)], [0, 1, vector[1] / (2 * PARTS)]], np.float32)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = old.shape[1], old.shape[0]
     moved = cv2.warpAffine(old, shift, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    small = size[0] // BLOCK, size[1] // BLOCK
+    small = 2 * size[0] // BLOCK, 2 * size[1] // BLOCK
     difference = cv2.absdiff(new, moved)
     return np.asarray(cv2.resize(difference, small, interpolation=cv2.INTER_AREA), np.float32)
