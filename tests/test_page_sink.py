@@ -257,9 +257,9 @@ def test_views_that_it_may_not_show_are_not_shown(tmp_path: Path, monkeypatch: p
 
 def test_it_reads_what_it_shows_and_nothing_else() -> None:
     assert Page(views=["result"]).reads == ("clean",)
-    assert Page(views=["result"]).may_read == ("objects",)  # numbers, no picture: for a page to ask about each
+    assert Page(views=["result"]).may_read == ("objects", "readings")  # numbers, no picture: to ask about each
     assert Page().reads == ("image", "clean")
-    assert Page().may_read == ("objects",)
+    assert Page().may_read == ("objects", "readings")
     assert Page(views=["mask", "result"]).reads == ("mask", "clean")
 
 

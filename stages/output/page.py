@@ -36,7 +36,8 @@ class Page(Sink):
     pulse: ClassVar[float | None] = 0.1
     deadline: ClassVar[float] = 10.0  # four views of 8K take longer than a frame of anything else
     wants_news: ClassVar[bool] = True
-    may_read: ClassVar[tuple[str, ...]] = ("objects",)  # where something is, also where only the result may be seen
+    # where something is, also where only the result may be seen; and how good a decoded picture is
+    may_read: ClassVar[tuple[str, ...]] = ("objects", "readings")
 
     output: str = Field(default="", description="page:PATH of the Unix socket on which a web process listens")
     views: list[PageView] = Field(

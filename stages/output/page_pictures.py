@@ -8,11 +8,13 @@ from fractions import Fraction
 from typing import Any
 
 from pipeline.frame import EFFECT_SHIFT, EFFECTS, HELD, KEPT, Frame, FrameSpec
+from stages.codec.readings import Readings
 from stages.output.page_wire import Wish
 from stages.output.still import Still
 from stages.output.views import Canvas, ViewName
 
 EFFECT_OF = dict(enumerate(EFFECTS, 1))  # others: what the stage that covers does by itself
+CODING = ("region_psnr", "background_psnr", "psnr", "kbps", "ratio")
 ENCODERS = 8  # that are kept: pages that differ in width and quality
 
 
@@ -62,8 +64,10 @@ def _even(side: Fraction) -> int:
 
 
 def head_of(frame: Frame, spec: FrameSpec, age_ms: float, names: Sequence[str]) -> dict[str, Any]:
-    """What is said of a frame; its objects where it is lent them."""
+    """What is said of a frame; its objects and the readings of its coding where it is lent them."""
+    coding = {"coding": _coding(frame)} if "readings" in frame.planes and not frame.blank else {}
     return {
+        **coding,
         "index": frame.index,
         "pts_s": round(float(frame.pts * spec.time_base), 6),
         "width": spec.width,
@@ -72,6 +76,13 @@ def head_of(frame: Frame, spec: FrameSpec, age_ms: float, names: Sequence[str]) 
         "age_ms": round(age_ms, 1),
         "objects": _objects(frame, spec, names) if "objects" in frame.planes and not frame.blank else [],
     }
+
+
+def _coding(frame: Frame) -> dict[str, float | None]:
+    """PSNR in dB, of the stream kbit/s and bits per pixel; None where it was not measured."""
+    readings = Readings.of(frame.planes["readings"])
+    found = {name: getattr(readings, name) for name in CODING}
+    return {name: round(value, 3) if math.isfinite(value) else None for name, value in found.items()}
 
 
 def _objects(frame: Frame, spec: FrameSpec, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from pipeline.config import load_config
-from pipeline.frame import NUMBERS, Frame
+from pipeline.frame import NUMBERS, Frame, FrameSpec
 from stages.codec.readings import BEST_DB, FIELDS, Readings, psnr, ssim, ssim_map
 from stages.output.hud import Hud
+from stages.output.page_pictures import head_of
 from tests.codec.clips import middle, textured
 from tests.codec.clips import psnr as true_psnr
 
@@ -133,3 +135,14 @@ def test_a_sink_of_the_codec_that_writes_over_its_pictures_gets_the_readings() -
     assert plan.stages[-1].options["view"] == "panel"
     bare = load_config("semantic-codec", sets=["output.view=result", "output.hud=false"], given="a.mp4", wanted="o.mp4")
     assert bare.stages[-1].reads == ("clean",)
+
+
+def test_a_page_is_told_what_was_measured_as_numbers_that_any_reader_of_json_takes() -> None:
+    planes = {"readings": np.zeros(NUMBERS, np.float32)}
+    Readings(ratio=0.1, background_psnr=28.04, psnr=28.04, kbps=576.2).put(planes["readings"])
+    spec = FrameSpec(width=64, height=48)
+    told = head_of(Frame(planes, index=3), spec, 1.0, ())["coding"]
+    assert told == {"region_psnr": None, "background_psnr": 28.04, "psnr": 28.04, "kbps": 576.2, "ratio": 0.1}
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert "coding" not in head_of(Frame(planes, blank=True), spec, 1.0, ())
+    assert "coding" not in head_of(Frame({}), spec, 1.0, ())

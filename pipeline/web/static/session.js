@@ -121,7 +121,10 @@ export class Session extends EventTarget {
   async #draw(head, pictures) {
     await this.painter.draw(head, this.#whep ? new Map() : pictures);
     this.stage.sized(head.width, head.height);
-    if (this.visible) this.objects.update(head.objects ?? []);
+    if (this.visible) {
+      this.objects.update(head.objects ?? []);
+      this.stage.coded(head.coding ?? null);
+    }
   }
 
   #message(message) {

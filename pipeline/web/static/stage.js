@@ -2,7 +2,7 @@
 
 import { h, icon, put, show } from "./dom.js";
 import { Divider } from "./divider.js";
-import { STATES, VIEWS, over } from "./text.js";
+import { STATES, VIEWS, figures, over } from "./text.js";
 import { sentence } from "./notices.js";
 
 export const MODES = {
@@ -88,6 +88,15 @@ export class Stage {
   /** A size learned from a picture; the session may not have told it yet. */
   sized(width, height) {
     if (width && height) this.box.style.setProperty("--ratio", String(width / height));
+  }
+
+  /** What a codec says of the decoded picture: PSNR in dB, kbit/s, bits per pixel; null: nothing is coded here. */
+  coded(coding) {
+    const name = this.#frames.result?.querySelector(".frame-name");
+    if (!name || (!coding && !name.dataset.said)) return;
+    put(name, [VIEWS.result, coding ? figures(coding) : ""].filter(Boolean).join(" \u00b7 "));
+    if (coding) name.dataset.said = "yes";
+    else delete name.dataset.said;
   }
 
   /** Says that somebody is seen, or may be; "": nobody. */

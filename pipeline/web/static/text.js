@@ -13,6 +13,13 @@ export const STATES = {
 
 export const VIEWS = { input: "Input", result: "Result", overlay: "Overlay", mask: "Mask" };
 
+/** Of a coded picture: "31.2 dB region, 28.0 background · 576 kbit/s · 0.10x"; what was not measured is left out. */
+export function figures({ region_psnr: region, background_psnr: background, kbps, ratio }) {
+  const parts = [[region, "region"], [background, "background"]].filter(([value]) => Number.isFinite(value));
+  const quality = parts.map(([value, name], at) => `${value.toFixed(1)}${at ? "" : " dB"} ${name}`).join(", ");
+  return [quality, Number.isFinite(kbps) ? `${Math.round(kbps)} kbit/s` : "", Number.isFinite(ratio) ? `${ratio.toFixed(2)}x` : ""].filter(Boolean).join(" \u00b7 ");
+}
+
 export function over(state) {
   return state === "ended" || state === "failed";
 }
