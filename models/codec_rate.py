@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,8 +29,7 @@ class Rate(nn.Module):
         """Bits [B, C, h, w]; `coded` [B, 1, h, w]: 0 where nothing is sent."""
         noisy = numbers + torch.rand_like(numbers) - 0.5
         width = torch.exp(self._log_width(numbers.detach().abs() * coded))
-        low, high = _below((noisy.abs() - 0.5) / width), _below((noisy.abs() + 0.5) / width)
-        return -torch.log2((high - low).clamp_min(1e-6)) * coded
+        return _nats(noisy.abs(), width) / math.log(2) * coded
 
     def _log_width(self, size: Tensor) -> Tensor:
         batch, channels, height, width = size.shape
@@ -40,6 +41,10 @@ class Rate(nn.Module):
         return (self.base + self.near * near + self.before * before).clamp(-4, 5)
 
 
-def _below(x: Tensor) -> Tensor:
-    """The share of a Laplace distribution of width 1 below x."""
-    return torch.where(x < 0, 0.5 * torch.exp(x.clamp(max=0)), 1 - 0.5 * torch.exp(-x.clamp(min=0)))
+def _nats(size: Tensor, width: Tensor) -> Tensor:
+    """Minus the logarithm of what a Laplace distribution holds within half a unit of `size`, which is not negative; far
+    out, where that is too small to be told from nothing, by its own formula."""
+    far = (size - 0.5).clamp_min(0) / width + math.log(2) - torch.log(-torch.expm1(-1 / width))
+    inner = size.clamp_max(0.5)
+    outside = (torch.exp((inner - 0.5) / width) + torch.exp(-(inner + 0.5) / width)) / 2
+    return torch.where(size > 0.5, far, -torch.log((1 - outside).clamp_min(1e-9)))
