@@ -73,6 +73,7 @@ COMPOSITES = {
     "pan_stream_walk": "somebody walks along a stream, the camera pans",
     "moving_goat_cross": "somebody crosses a meadow, the camera is carried",
 }
+LEARNED = ("vtest", "bikes")  # the neural coder has learned from them: models/codec_material.py
 SAMPLES = {
     "vtest": ("people cross a square: many and small", 10.0, 300),
     "bikes": ("cyclists on a street, moving camera", 25.0, 60),

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.codec_delta import Curve, quality_gained, rate_saved, value_at, worst_point
 from benchmarks.codec_judge import PARTS
-from benchmarks.codec_ways import PLAIN, WAYS
+from benchmarks.codec_ways import NAMES, NEURAL, PLAIN, WAYS
 
 GOAL_SAVED, GOAL_WORST = -20.0, 1.0  # per cent of the bytes, at equal PSNR of the region
 JUDGED = (*(f"psnr_{part}" for part in PARTS), "vmaf")
@@ -55,11 +55,13 @@ def at_ratio(curves: Mapping[str, Sequence[Point]]) -> dict[str, dict[str, float
 
 def overall(clips: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """By way, over the clips that could be compared: the mean saved in the region, the worst point of all, and in how
-    many of them both goals are met."""
-    names = dict.fromkeys(name for clip in clips.values() for name in clip["compared"])
-    return {
-        name: _over([clip["compared"][name] for clip in clips.values() if name in clip["compared"]]) for name in names
-    }
+    many of them both goals are met. Clips that the neural coder has learned from do not count for it."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for clip in clips.values():
+        for name, one in clip["compared"].items():
+            if not (name == NEURAL and clip.get("learned")):
+                found.setdefault(name, []).append(one)
+    return {name: _over(found[name]) for name in NAMES if name in found}
 
 
 def _over(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

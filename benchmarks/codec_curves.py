@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.codec_clips import Clip
+from benchmarks.codec_clips import LEARNED, Clip
 from benchmarks.codec_compared import at_ratio, compared
 from benchmarks.codec_judge import Judge
 from benchmarks.codec_vmaf import Vmaf
-from benchmarks.codec_ways import NAMES, Way, simulated
+from benchmarks.codec_ways import NAMES, NEURAL, Way, simulated
 from pipeline.errors import RunError
 from pipeline.frame import Image
 
@@ -94,8 +94,9 @@ def of_clip(clip: Clip, scratch: Path, told: Told, ways: Sequence[Way], before: 
     facts: dict[str, Any] = {
         "says": clip.says, "frames": len(clip.images), "size": f"{width}x{height}", "rate": clip.rate,
         "masks": clip.drawn, "share": round(clip.share, 4), "open": clip.open,
+        "learned": clip.name in LEARNED,
     }  # fmt: skip
-    if "neural" in (way.name for way in ways):
+    if NEURAL in (way.name for way in ways):
         shown = simulated(clip)
         facts["simulated"] = {**judged(clip, shown), "vmaf": round(vmaf.of(shown), 2)}
     elif "simulated" in before:

@@ -32,6 +32,7 @@ def section(content: Content, plots: Mapping[str, str]) -> Iterator[str]:
     yield from (f"- `{way.name}`: {way.says}" for way in WAYS)
     yield "\nThe clips:\n"
     yield from _clips(clips)
+    yield from _learned(clips)
     yield from _at_ratio(clips)
     yield f"\n![Region]({plots['psnr_region']})\n"
     yield f"![Background]({plots['psnr_background']})\n"
@@ -88,6 +89,11 @@ def _pair(found: Content, best: bool) -> str:
     if inside is None or outside is None:
         return "-"
     return f"**{inside:.1f}** / {outside:.1f}" if best else f"{inside:.1f} / {outside:.1f}"
+
+
+def _learned(clips: Mapping[str, Content]) -> Iterator[str]:
+    if names := [name for name, clip in clips.items() if clip.get("learned")]:
+        yield f"\nThe neural coder has learned from {' and '.join(names)}; they do not count for it in the means.\n"
 
 
 def _each(clips: Mapping[str, Content]) -> Iterator[str]:

@@ -16,9 +16,11 @@ from stages.codec.roi import RoiEncoder
 from stages.codec.roi_decoder import RoiDecoder
 
 PLAIN = "x264"  # what all others are compared with
+NEURAL = "neural"
 STRENGTH = 0.5  # of the filter
 ENDLESS_S = 1e4  # a clip has one key picture, its first
 QUANTISERS = (20, 25, 30, 35, 40)
+OF_NEURAL = (28, 34, 40, 46)  # finer ones take a bit for every pixel and more
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,10 @@ WAYS = (
         partial(_filtered, "h264"), partial(_decoder, "h264"), 12),
     _of_roi("x265", "H.265 without regions", 0, "h265"),
     _of_roi("roi-12-h265", "`roi` with H.265, 12 steps coarser; beside `x265`", 12, "h265", "x265"),
-    Way("neural", "the neural coder, 12 steps coarser", _neural, _neural_decoder, 12),
+    Way(NEURAL, "the neural coder, 12 steps coarser", _neural, _neural_decoder, 12,
+        OF_NEURAL),
 )  # fmt: skip
-SHOWN = (PLAIN, "roi-12", "neural")  # on sheets, those that there are
+SHOWN = (PLAIN, "roi-12", NEURAL)  # on sheets, those that there are
 NAMES = tuple(way.name for way in WAYS)
 
 

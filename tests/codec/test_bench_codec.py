@@ -159,3 +159,13 @@ def test_over_all_clips_the_mean_is_of_those_that_could_be_compared_and_the_wors
     assert (found["clips"], found["compared"], found["met"]) == (3, 2, 1)
     assert found["region_saved"] == pytest.approx(-20, abs=0.01)
     assert found["region_worst"] == pytest.approx(-10, abs=0.01)
+
+
+def test_clips_that_the_neural_coder_has_learned_from_do_not_count_for_it() -> None:
+    def clip(factor: float, learned: bool) -> dict[str, object]:
+        curves = {"x264": points(1, 0), "roi-12": points(factor, 4), "neural": points(factor, 4)}
+        return {"compared": compared(curves), "learned": learned}
+
+    found = overall({"seen": clip(0.5, True), "new": clip(0.9, False)})
+    assert (found["roi-12"]["clips"], found["neural"]["clips"]) == (2, 1)
+    assert found["neural"]["region_saved"] == pytest.approx(-10, abs=0.01)
