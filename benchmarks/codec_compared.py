@@ -45,12 +45,15 @@ def _curve(points: Sequence[Point], key: str) -> Curve:
 
 
 def at_ratio(curves: Mapping[str, Sequence[Point]]) -> dict[str, dict[str, float | None]]:
-    """By way, what it gives at RATIO bits per pixel."""
-    found = {way: {key: value_at(_curve(points, key), RATIO) for key in JUDGED} for way, points in curves.items()}
-    return {
-        way: {key: None if value is None else round(value, 2) for key, value in figures.items()}
-        for way, figures in found.items()
-    }
+    """By way, what it gives at RATIO bits per pixel; at `bpp`, where its finest point takes fewer."""
+    return {way: dict(_at_ratio(points)) for way, points in curves.items()}
+
+
+def _at_ratio(points: Sequence[Point]) -> Iterator[tuple[str, float | None]]:
+    yield "bpp", min(RATIO, max(point["bpp"] for point in points))
+    for key in JUDGED:
+        value = value_at(_curve(points, key), RATIO)
+        yield key, None if value is None else round(value, 2)
 
 
 def overall(clips: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -85,8 +85,9 @@ def worst_point(plain: Curve, other: Curve) -> Figure:
 
 
 def value_at(curve: Curve, rate: float) -> float | None:
-    """What a curve gives at a rate, between two of its points; None where it does not reach that rate."""
-    if not curve.rates or not curve.rates[0] <= rate <= curve.rates[-1]:
+    """What a curve gives at no more than a rate, between two of its points: beyond the last one, what that gives; None
+    where even the first takes more."""
+    if not curve.rates or rate < curve.rates[0]:
         return None
     return float(np.interp(math.log(rate), np.log(curve.rates), curve.values))
 
