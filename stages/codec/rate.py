@@ -19,8 +19,11 @@ FIRST = 26.0
 BEST = 12.0  # finer than this nobody sees, and what is saved is worth more later
 
 PAID_BACK_S = 0.5  # in which what was taken too much is saved again
-SAVING_S = 1.0  # before a key picture that is due
+SAVING_S = (
+    1.0  # in which it is saved for a key picture that is due; it is to be there as long before as that lags behind
+)
 KEY_SHARE_S = 0.25  # of the target's seconds that a key picture may take: half is saved before, half is paid back
+SPARE_S = 0.02  # of the target's seconds that a stream which takes less than it may keeps for later
 DEBT_S = 1.0  # of the target's seconds: what is owed beyond is let go, or the picture would be bad for too long
 LEAST, UTMOST = 0.15, 2.0  # of a picture's mean share
 SLOWER, FASTER = 4.0, 1.0  # steps that the quantiser rises and falls at most from picture to picture
@@ -116,8 +119,9 @@ class RateLoop:
     def saw(self, size: int, *, key: bool, psnr: float = math.nan) -> None:
         bits = 8.0 * max(size, 1)
         self._learn(bits, key=key)
-        saved = max(self._saving(), 0.1 * self.target)  # a stream that takes little has not saved for ever
-        self._fill = min(max(self._fill + bits - self.target / self._rate, -saved), DEBT_S * self.target)
+        # What is left over beyond what is to be saved is nobody's: spent later, it would be too much at once.
+        least = -self._reserve() - SPARE_S * self.target
+        self._fill = min(max(self._fill + bits - self.target / self._rate, least), DEBT_S * self.target)
         self._to_key = self._period - 1 if key else max(0, self._to_key - 1)
 
     def _learn(self, bits: float, *, key: bool) -> None:
@@ -133,15 +137,16 @@ class RateLoop:
     def _share(self) -> float:
         """Bits for the next picture, which is no key picture."""
         mean = self.target / self._rate
-        nearness = max(0.0, 1 - self._to_key / (SAVING_S * self._rate))
-        owed = self._fill + nearness * self._saving()
+        owed = self._fill + self._reserve()
         return max(1.0, min(max(mean - owed / (PAID_BACK_S * self._rate), LEAST * mean), UTMOST * mean))
 
-    def _saving(self) -> float:
-        """Bits that are to be saved when the next key picture is due: half of what it will take beyond its share."""
+    def _reserve(self) -> float:
+        """Bits that are to be saved by now for the next key picture: half of what it will take beyond its share."""
+        due = self._to_key / self._rate - PAID_BACK_S
+        nearness = min(max(0.0, 1 - due / SAVING_S), 1.0)
         quantiser = self._quantiser if self._quantiser is not None else FIRST
         likely = 2 ** (self._key[1] + (self._key[0] - quantiser) / HALVING)
-        return max(0.0, min(likely, KEY_SHARE_S * self.target) - self.target / self._rate) / 2
+        return nearness * max(0.0, min(likely, KEY_SHARE_S * self.target) - self.target / self._rate) / 2
 
     def _for_key(self, bits: float) -> float:
         """The quantiser with which a key picture hardly takes more than so many bits."""

@@ -25,17 +25,19 @@ if TYPE_CHECKING:
 RoiCodec = Literal["h264", "h265"]
 MIDDLE = 26  # the encoder's own quantiser: all others are offsets of it
 KEY_INTERVAL_S = 4.0
+# Steps by which a key picture is finer than is asked for: all others build on it, and what stands still is coded there
+# alone (measured on three clips: the region's bytes stay, the background's are a fifth fewer at equal quality).
+KEY_FINER = 3
 ENDLESS = 1 << 20  # pictures from key to key, if it were the encoder's to choose
 
 # Adaptive quantisation must be on, or regions are not heeded; it is so weak that it moves no block by a step. Constant
-# quality stays constant where the complexity of pictures (qcomp) and what comes later (mbtree) have no say. Key pictures
-# are three steps finer than is asked for (ipratio): all others build on them, and a background that stands still is
-# coded only there. What is kept to is the PSNR, so nothing is traded for looks.
+# quality stays constant where the complexity of pictures (qcomp) and what comes later (mbtree) have no say, nor has the
+# kind of a picture (ipratio). What is kept to is the PSNR, so nothing is traded for looks.
 COMMON = {
     "aq-mode": "1",
     "aq-strength": "0.01",
     "qcomp": "1",
-    "ipratio": "1.41",
+    "ipratio": "1",
     "scenecut": "0",
     "bframes": "0",
     "rc-lookahead": "0",
@@ -123,9 +125,10 @@ class RoiEncoder:
 
         picture = self._convert(image)
         picture.pts, picture.time_base = self._number, self._step
-        regions = self._regions.of(mask)
-        picture = self._marking.mark(picture, regions, quantiser.region - MIDDLE, quantiser.background - MIDDLE)
         wanted = key or self._since_key >= self._period
+        asked = quantiser.shifted(-KEY_FINER) if wanted else quantiser
+        regions = self._regions.of(mask)
+        picture = self._marking.mark(picture, regions, asked.region - MIDDLE, asked.background - MIDDLE)
         picture.pict_type = PictureType.I if wanted else PictureType.NONE
         try:
             packets = self._context.encode(picture)

@@ -66,6 +66,7 @@ def rates(bits: np.ndarray, begin: int, end: int, rate: int) -> np.ndarray:
 def test_two_seconds_after_each_step_no_two_seconds_take_a_tenth_too_much(
     seed: int, rate: int, caps: tuple[float, ...], cost: float, key_costs: float, share: float, interval: int
 ) -> None:
+    print(f"{seed = } {rate = } {caps = } {cost = } {key_costs = } {share = } {interval = }")
     loop = RateLoop(Fraction(rate), caps[0], interval * rate, PIXELS)
     steps = {number * 8 * rate: cap for number, cap in enumerate(caps)}
     bits = run(loop, model(seed, cost, key_costs, share, noise=0.1), steps, 24 * rate)
