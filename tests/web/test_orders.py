@@ -213,3 +213,11 @@ def test_the_first_snapshot_makes_no_rate() -> None:
     statistics = Statistics()
     statistics.add(5.0, snapshot(1, 100, busy=1))
     assert statistics.message(0)["rate"] == 0.0
+
+
+def test_a_session_keeps_no_log_in_a_folder_of_the_server_and_exports_nothing() -> None:
+    made = assembled(read_yaml("semantic-codec")[1], {"codec.bandwidth": 0.2}, (PAGE,))
+    names = [stage["name"] for stage in made["stages"]]
+    assert "export" not in names
+    codec = made["stages"][names.index("codec")]["with"]
+    assert (codec["log"], codec["bandwidth"]) == (None, 0.2)
