@@ -59,7 +59,7 @@ def _measure(part: str, wanted: argparse.Namespace) -> None:
     elif part == "caps":
         content["caps"] = codec_caps.measure(shelf(wanted.data), _tell)
     elif part == "damage":
-        content["damage"] = codec_damage.measure(shelf(wanted.data), _tell)
+        content["damage"] = codec_damage.measure(shelf(wanted.data), wanted.ways, content.get("damage", {}), _tell)
     else:
         content["speed"] = codec_speed.measure(wanted.rounds, _tell)
     _keep(wanted.json, content)

@@ -98,7 +98,7 @@ def _damage(damage: Content) -> Iterator[str]:
         f"Packets of {damage['clip']}, cut off or with one to eight bits flipped, seed {damage['seed']}; a key picture "
         f"every {damage['key_every']}. A crash or another exception would have ended the measurement. *Wrong*: another "
         "picture than the encoder's, without an error. *After*: pictures that build on a damaged one, wrong "
-        "without an error. *Again*: streams that are right from the next key picture on.\n"
+        "without an error. *Again*: streams whose next key picture is right.\n"
     )
     kinds = ("trials", "error", "right", "wrong", "after_wrong", "again")
     rows = [[f"`{name}`", *(f"{one[kind]}" for kind in kinds), f"{one['slowest_ms']:.0f}"]
