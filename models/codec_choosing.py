@@ -13,7 +13,7 @@ from models.codec_plan import CORRECTED, FRESH, KEPT, Plan
 from models.codec_steps import BLOCK
 from models.codec_thumbnail import drawn, means, rounded, rounding
 
-ENOUGH = 0.035  # of the squared step: a difference so small would be rounded to nothing, or nearly
+ENOUGH, ENOUGH_INSIDE = 0.035, 0.02  # of the squared step: so small a difference would be rounded to nothing, or nearly
 FRESH_AT = 1.3  # so much less must a block leave that is said anew: it costs its mean, too
 
 
@@ -32,7 +32,8 @@ def choose_plan(
     left, anew = squares(image, moved), squares(image, smooth)
     kinds = np.where(left > FRESH_AT * anew, FRESH, CORRECTED).astype(np.int32)
     plan = Plan(kinds, region)
-    kept = (kinds == CORRECTED) & (left < ENOUGH * steps_of(plan, levels) ** 2)
+    enough = np.where(region, ENOUGH_INSIDE, ENOUGH) * steps_of(plan, levels) ** 2
+    kept = (kinds == CORRECTED) & (left < enough)
     plan = Plan(np.where(kept, KEPT, kinds).astype(np.int32), region)
     fresh = plan.kinds == FRESH
     chosen = np.where(fresh, 0, chosen).astype(np.int32)

@@ -19,7 +19,7 @@ from models.codec_steps import matters, rounded
 from models.coding import Quantiser
 
 SIZE = 256  # pixels a side
-SCENES = 400
+SCENES = 200
 
 
 def count(network: CodecNetwork, shots: Sequence[Shot], seed: int) -> dict[str, NDArray[np.uint16]]:
