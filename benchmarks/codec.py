@@ -92,7 +92,7 @@ def _sheets(wanted: argparse.Namespace) -> dict[str, Any]:
         if place is None:
             continue
         at = max(range(len(clip.masks)), key=lambda index: (clip.masks[index] > 0).sum())
-        shown = codec_sheet.rows(clip, [named(way) for way in SHOWN], RATIO, at)
+        shown = codec_sheet.rows(clip, [named(way) for way in SHOWN if way in wanted.ways], RATIO, at)
         place.mkdir(parents=True, exist_ok=True)
         codec_sheet.write(place / f"sheet-{name}.jpg", clip, shown, at)
         if clip.open:

@@ -79,8 +79,9 @@ def _row(one: Shown, centres: Sequence[tuple[int, int]]) -> Image:
 def _title(one: Shown) -> str:
     if not one.facts:
         return f"{one.title}, outlined: the region; then region and background from nearby"
-    inside, outside = (one.facts[f"psnr_{part}"] for part in ("region", "background"))
-    return f"{one.title}: {one.facts['bpp']:.3f} bits per pixel, region {inside:.1f} dB, background {outside:.1f} dB"
+    known = {part: one.facts[f"psnr_{part}"] for part in ("region", "background")}
+    told = "".join(f", {part} {value:.1f} dB" for part, value in known.items() if value is not None)
+    return f"{one.title}: {one.facts['bpp']:.3f} bits per pixel{told}"
 
 
 def _crop(picture: Image, centre: tuple[int, int]) -> Image:
