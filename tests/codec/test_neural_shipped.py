@@ -65,6 +65,13 @@ def test_trained_tables_say_pictures_shorter_than_those_that_expect_everything_a
     assert sizes[0] < 0.7 * sizes[1]
 
 
+def test_the_same_picture_again_costs_next_to_nothing(shipped: Loaded) -> None:
+    picture, mask = panned(1, 96, 160)[0], middle(96, 160)
+    encoder = NeuralEncoder(160, 96, 25, loaded=shipped)
+    sizes = [len(encoder.encode(picture, mask, Quantiser(30, 40)).data) for _ in range(5)]
+    assert sizes[-1] < 0.04 * sizes[0]
+
+
 def test_simulated_noise_harms_what_matters_less_and_is_the_less_the_larger_the_ratio() -> None:
     picture, mask = panned(1, 96, 160)[0], middle(96, 160)
     made = {ratio: simulate(picture, mask, ratio) for ratio in (0.1, 1.0)}
