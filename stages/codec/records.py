@@ -92,7 +92,7 @@ class Record:
 
 def _short(ratio: Fraction) -> Fraction:
     """What 64 bits on either side can hold."""
-    return ratio if max(ratio.as_integer_ratio()) < 1 << 64 else ratio.limit_denominator(1 << 62)
+    return ratio if max(ratio.as_integer_ratio()) < 1 << 64 else ratio.limit_denominator(1 << 40)
 
 
 def is_recorded(path: str) -> bool:

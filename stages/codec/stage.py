@@ -37,6 +37,7 @@ class Codec(Settings):
     stateful: ClassVar[bool] = True
     heavy: ClassVar[bool] = True
     deadline: ClassVar[float] = 10.0
+    setup_deadline: ClassVar[float] = 240.0  # a network draws a picture of 8K
     lag: ClassVar[int] = 4  # frames after which it looks how one was delivered
 
     _spec: FrameSpec = PrivateAttr()
@@ -73,7 +74,17 @@ class Codec(Settings):
         self._spec = spec
         self._steering = Steering(self, spec)
         self._held.append(self._steering)
+        if self.coder == "neural" and self.mode == "code":
+            self._warm_up()
         self._stream = self._begin()
+
+    def _warm_up(self) -> None:
+        """How long a picture takes at most says after which time the stage is taken for hung: noise is the worst."""
+        noise = np.random.default_rng(0).integers(0, 256, (self._spec.height, self._spec.width, 3), np.uint8)
+        stream, begun = self._begin(), time.monotonic()
+        stream.code(noise, np.full(noise.shape[:2], 255, np.uint8), key=True)
+        self.context.warmed(time.monotonic() - begun)
+        stream.close()
 
     def _begin(self) -> Coder:
         if self.mode == "simulate":

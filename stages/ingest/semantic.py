@@ -26,7 +26,7 @@ class Semantic(Source):
     """What cannot be decoded shows the picture before it, and is counted as an error, as is all that builds on it."""
 
     heavy: ClassVar[bool] = True
-    deadline: ClassVar[float] = 10.0
+    deadline: ClassVar[float] = 60.0  # a network draws a large picture in seconds, and a weak machine in many
 
     input: str = Field(default="", description="a file of coded pictures, as the codec's export writes it (.sem)")
     device: str = Field(default="auto", description="of the neural coder: auto, cpu, cuda, cuda:1, ...")

@@ -119,3 +119,8 @@ def test_the_mask_of_the_stages_before_steers_its_quality() -> None:
     frame = Stand(coder="neural", quantiser=12, background=30).code(textured(0), middle())
     found = Readings.of(frame.planes["readings"])
     assert found.region_psnr > found.background_psnr + 1
+
+
+def test_how_long_a_picture_may_take_is_found_out_before_the_first() -> None:
+    assert Stand(coder="neural").stage.context.slowest_step > 0
+    assert Stand(coder="roi").stage.context.slowest_step == 0

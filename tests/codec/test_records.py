@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.frame import FrameSpec
@@ -42,6 +42,8 @@ def test_what_was_written_is_read() -> None:
     st.integers(1, 16384), st.integers(1, 16384), st.fractions(min_value=Fraction(1, 1000), max_value=1000),
     st.integers(1, 10**12),
 )  # fmt: skip
+@example(16, 16, Fraction(10**30 + 1, 10**30), 10**12)
+@example(16, 16, Fraction(999 * 3**60 + 1, 3**60), 1)
 def test_any_stream_has_a_head_that_says_the_same_of_it(width: int, height: int, rate: Fraction, base: int) -> None:
     head = Head.of(FrameSpec(width=width, height=height, rate=rate, time_base=Fraction(1, base)))
     assert Head.unpack(head.pack()) == head
