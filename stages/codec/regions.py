@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from models.base import Image
 
-CELL = 16  # pixels: H.264's macroblocks, and what H.265 is told to give a quantiser to
+CELL = 16  # pixels: the macroblocks of H.264
 MOST = 32
 MARGIN = 0  # pixels around the mask that count as masked: cells reach beyond it anyway
-HOLD = 2  # pictures that a cell stays after it was last needed (measured: 5 take 2 % more bytes than 2, 0 take 2 % less)
+HOLD = (
+    2  # pictures that a cell stays after it was last needed (measured: 5 take 2 % more bytes than 2, 0 take 2 % less)
+)
 MANY = 3  # times more rectangles than may be: then a coarser grid is cheaper than merging
 
 Cells = NDArray[np.bool_]

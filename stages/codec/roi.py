@@ -54,7 +54,7 @@ X265 = {
     "cbqpoffs": FINER,
     "crqpoffs": FINER,
     "qg-size": "16",
-    "ctu": "32",
+    "ctu": "32",  # and so are its cells
     "frame-threads": "1",
     "pools": "none",
     "wpp": "0",
@@ -71,6 +71,7 @@ class _Maker:
     encoder: str
     key: str  # the option that takes these words
     words: Mapping[str, str]
+    cell: int  # pixels of its blocks: one that lies across a region's edge gets a quantiser between
 
     def options(self, preset: Preset) -> dict[str, str]:
         words = ":".join(f"{name}={value}" for name, value in self.words.items())
@@ -79,8 +80,8 @@ class _Maker:
 
 
 MAKERS = {
-    "h264": _Maker("libx264", "x264-params", X264),
-    "h265": _Maker("libx265", "x265-params", X265),
+    "h264": _Maker("libx264", "x264-params", X264, cell=16),
+    "h265": _Maker("libx265", "x265-params", X265, cell=32),
 }
 
 
@@ -107,7 +108,7 @@ class RoiEncoder:
         self._period = max(1, round(key_interval * rate))
         self._step = 1 / rate
         self._convert = ToYuv(width, height).convert
-        self._regions = Regions(width, height)
+        self._regions = Regions(width, height, cell=maker.cell)
         self._marking = Marking(width, height, rate)
         self._context = _open(maker, width, height, rate, preset, threads)
         self._number = 0
