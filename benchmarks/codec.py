@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import codec_caps, codec_damage, codec_page, codec_sheet, codec_speed
 from benchmarks.codec_clips import shelf
-from benchmarks.codec_compared import RATIO, overall
+from benchmarks.codec_compared import overall
 from benchmarks.codec_curves import of_clip
 from benchmarks.codec_page import RESULT
 from benchmarks.codec_ways import NAMES, SHOWN, named
@@ -25,6 +25,7 @@ from benchmarks.transport import Bystanders
 
 DATA = Path("../shared/data")
 FRAMES, FEW = 36, 12  # of each clip; for a sheet, which looks for the quantiser
+LITTLE = 0.05  # bits per pixel of a sheet: enough to see what they were spent on
 PARTS = ("curves", "sheets", "caps", "damage", "speed")
 
 Told = Callable[[str], None]
@@ -92,12 +93,12 @@ def _sheets(wanted: argparse.Namespace) -> dict[str, Any]:
         if place is None:
             continue
         at = max(range(len(clip.masks)), key=lambda index: (clip.masks[index] > 0).sum())
-        shown = codec_sheet.rows(clip, [named(way) for way in SHOWN if way in wanted.ways], RATIO, at)
+        shown = codec_sheet.rows(clip, [named(way) for way in SHOWN if way in wanted.ways], LITTLE, at)
         place.mkdir(parents=True, exist_ok=True)
         codec_sheet.write(place / f"sheet-{name}.jpg", clip, shown, at)
         if clip.open:
             rows = {one.title: one.facts for one in shown if one.facts}
-            found[name] = {"picture": f"sheet-{name}.jpg", "frame": at, "ratio": RATIO, "rows": rows}
+            found[name] = {"picture": f"sheet-{name}.jpg", "frame": at, "ratio": LITTLE, "rows": rows}
         _tell(f"sheet of {name}, frame {at}")
     return found
 

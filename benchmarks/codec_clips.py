@@ -76,7 +76,7 @@ COMPOSITES = {
 LEARNED = ("vtest", "bikes")  # the neural coder has learned from them: models/codec_material.py
 SAMPLES = {
     "vtest": ("people cross a square: many and small", 10.0, 300),
-    "bikes": ("cyclists on a street, moving camera", 25.0, 60),
+    "bikes": ("cyclists on a street, moving camera", 25.0, 101),
 }
 
 
