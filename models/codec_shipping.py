@@ -15,7 +15,7 @@ from models.codec_material import Shot
 from models.codec_network import CodecNetwork
 from models.codec_weights import Arrays, write
 
-SMOOTH = 20  # lines of the log that make a point of the curve
+SMOOTH = 5  # lines of the log that make a point of the curve
 SHOWN = (("bits", "bits a pixel"), ("region_db", "region, dB"), ("background_db", "background, dB"), ("head", "head"))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import csv
 import logging
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
@@ -84,18 +85,26 @@ class Training:
 
     def run(self, steps: int) -> None:
         """Go on to that many steps in all."""
-        with (self._folder / "log.csv").open("a", newline="") as file:
+        rows: list[tuple[float, ...]] = []
+        with self._log() as file:
             log = csv.writer(file)
-            if self.step == 0:
-                log.writerow(COLUMNS)
             while self.step < steps:
                 marks = self._learn(steps)
+                rows.append((marks.loss.item(), marks.bits, marks.region, marks.background, marks.head))
                 if self.step % TELL == 0:
-                    row = marks.loss.item(), marks.bits, marks.region, marks.background, marks.head
-                    log.writerow([self.step, *(f"{value:.5g}" for value in row)])
+                    log.writerow([self.step, *(f"{_mean(column):.5g}" for column in zip(*rows, strict=True))])
                     file.flush()
+                    rows.clear()
                 if self.step % SAVE == 0 or self.step == steps:
                     self._save()
+
+    def _log(self) -> TextIO:
+        """The log, open at its end: what it says beyond the checkpoint is forgotten, as the training has."""
+        path = self._folder / "log.csv"
+        known = path.read_text().splitlines() if path.is_file() else []
+        kept = [line for line in known[1:] if int(line.split(",")[0]) <= self.step]
+        path.write_text("".join(f"{line}\n" for line in (",".join(COLUMNS), *kept)))
+        return path.open("a", newline="")
 
     def _learn(self, steps: int) -> Marks:
         rising, falling = min(1.0, (self.step + 1) / WARM), min(1.0, (steps - self.step) / (FALL * steps))
@@ -132,6 +141,12 @@ def _optimiser(teacher: Teacher) -> torch.optim.Optimizer:
     others = [part for part in teacher.parameters() if id(part) not in known]
     groups = [{"params": bases, "full": BASES_RATE}, {"params": others, "full": RATE}]
     return torch.optim.AdamW(groups, lr=RATE, weight_decay=1e-4)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of those that are there: a lesson may have no region."""
+    there = [value for value in values if not math.isnan(value)]
+    return sum(there) / len(there) if there else math.nan
 
 
 def _rests(shots: Sequence[Shot]) -> torch.Tensor:
