@@ -2,8 +2,9 @@
 
 A test that failed beside others and is tried again (`--reruns`, decision 0012) is alone then.
 
-The processes share a file. A test holds its lock with others, or alone; and in it stand the names of those that are
-to be alone, for the scheduler knows tests by their names only (xdist's own groups do not work with pytest 9.2).
+The processes share a file. A test holds its lock with others, or alone, and passes a gate before: who waits to be alone
+holds that, or others would come and go for ever. In the file stand the names of those that are to be alone, for the
+scheduler knows tests by their names only (xdist's own groups do not work with pytest 9.2).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     elif config.getoption("numprocesses", None):
         number, os.environ[SHARED] = tempfile.mkstemp(prefix="cleanplate-tests-")
         os.close(number)
-        config.add_cleanup(lambda: Path(os.environ.pop(SHARED)).unlink(missing_ok=True))
+        config.add_cleanup(lambda: _remove(os.environ.pop(SHARED)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -58,7 +59,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Waiting for its turn counts for no timeout of the test."""
     if (turns := item.config.stash.get(TURNS, None)) is None:
         return (yield)
-    fcntl.flock(turns, fcntl.LOCK_EX if is_alone(item) else fcntl.LOCK_SH)
+    _take(turns, fcntl.LOCK_EX if is_alone(item) else fcntl.LOCK_SH)
     try:
         return (yield)
     finally:
@@ -68,7 +69,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if getattr(item, "execution_count", 1) > 1 and (turns := item.config.stash.get(TURNS, None)) is not None:
-        fcntl.flock(turns, fcntl.LOCK_EX)
+        fcntl.flock(turns, fcntl.LOCK_UN)  # two that fail at once would wait for each other
+        _take(turns, fcntl.LOCK_EX)
+
+
+def _remove(shared: str) -> None:
+    for path in (shared, f"{shared}.gate"):
+        Path(path).unlink(missing_ok=True)
+
+
+def _take(turns: int, how: int) -> None:
+    with open(f"{os.environ[SHARED]}.gate", "w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(turns, how)
 
 
 def is_alone(item: pytest.Item) -> bool:

@@ -75,7 +75,7 @@ def test_who_is_pointed_at_goes_and_who_is_not_stays(street: Street, calm: Path)
         stands = street.standing > 0
         assert psnr(after[index], before[index], stands) > 38
         hole = cv2.dilate(street.walking[index], np.ones((7, 7), np.uint8)) > 0
-        mask = preview[index][360:, 640:, 1] > 127
+        mask = preview[index][360:, 640:, 2] > 127  # red on blue
         assert np.count_nonzero(mask & (street.walking[index] > 0)) > 0.9 * np.count_nonzero(street.walking[index])
         assert not (mask & cv2.erode(street.standing, np.ones((25, 25), np.uint8)).astype(bool)).any()
         gained.append(psnr(after[index], street.empty, hole) - psnr(before[index], street.empty, hole))
