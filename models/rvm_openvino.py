@@ -17,7 +17,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from models.base import Image, ModelError
 from models.device import digits
 from models.engines.base import first_line
-from models.engines.openvino_engine import FORMATS  # the first to import openvino, which it keeps from reporting home
+from models.engines.openvino_engine import options  # the first to import openvino, which it keeps from reporting home
 from models.rvm_state import STATES, State
 
 import openvino  # isort: skip
@@ -25,7 +25,7 @@ import openvino  # isort: skip
 Answer = tuple[Image, Image, State]
 """Colours uint8 [H, W, 3] BGR, alpha uint8 [H, W], the four states."""
 
-ALLOWED = {"f32": 2, "bf16": 12}  # steps of 255 that colours and alpha may be off torch's anywhere
+ALLOWED = {"float32": 2, "bfloat16": 12}  # steps of 255 that colours and alpha may be off torch's anywhere
 MEAN_ALLOWED = 0.5  # the same, on average
 
 
@@ -35,16 +35,10 @@ class Flat:
     def __init__(self, script: Any, states: State, height: int, width: int, ratio: float, form: torch.dtype) -> None:
         """`script`: in float32, on the processor; `states`: as it leaves them at that size. Raises ModelError where it
         does not convert, or answers otherwise than torch does."""
-        self._form = next(short for short, name in FORMATS.items() if name == digits(form))
+        self._form = digits(form)
         try:
             model = _converted(script, states, height, width, ratio)
-            options: dict[str, Any] = {
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-                "INFERENCE_PRECISION_HINT": self._form,
-                "ENABLE_CPU_PINNING": False,  # every worker would tie its threads to the same cores
-            }
-            self._request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
+            self._request = openvino.Core().compile_model(model, "CPU", options(form)).create_infer_request()
         except Exception as error:  # compilers' errors share no class
             raise ModelError(f"engine openvino: the network does not convert: {first_line(error)}") from error
         self._compare(script, states, height, width, ratio)

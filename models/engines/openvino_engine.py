@@ -45,12 +45,7 @@ class OpenvinoEngine:
             raise ModelError(f"engine openvino runs on the processor, not on {device = }; next: engine torch")
         self._core, self._channels = openvino.Core(), channels_of(network)
         self._drawn, self.note = self._drawing(network, key)
-        self._options: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "INFERENCE_PRECISION_HINT": openvino.Type.bf16 if dtype == torch.bfloat16 else openvino.Type.f32,
-            "ENABLE_CPU_PINNING": False,  # every worker would tie its threads to the same cores
-        }
+        self._options = options(dtype)
         self._request = lru_cache(getattr(network, "sizes", SIZES))(self._compile)
         self.device, self.precision = "cpu", digits(dtype)
 
@@ -102,13 +97,17 @@ class FileOnOpenvino:
     def _compile(self, shape: tuple[int, ...]) -> Any:
         model = self._model.clone()
         model.reshape(list(shape))
-        options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "INFERENCE_PRECISION_HINT": openvino.Type.f32,
-            "ENABLE_CPU_PINNING": False,
-        }
-        return self._core.compile_model(model, "CPU", options).create_infer_request()
+        return self._core.compile_model(model, "CPU", options(torch.float32)).create_infer_request()
+
+
+def options(form: torch.dtype) -> dict[str, Any]:
+    """How a network is compiled for the processor: for one picture at a time, in bfloat16 or in float32."""
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": openvino.Type.bf16 if form == torch.bfloat16 else openvino.Type.f32,
+        "ENABLE_CPU_PINNING": False,  # every worker would tie its threads to the same cores
+    }
 
 
 def _reshaped(model: Any, height: int, width: int) -> Any:

@@ -46,23 +46,23 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Something the user should know once, whatever a stage has put into it."""
-        text = escaped(text)
+        if self._quiet:
+            return
         with suppress(OSError):  # the terminal is gone: the log has it, and the run goes on
-            if self._bar:
-                self._bar.console.print(f"cleanplate: {text}", markup=False, highlight=False)
-            elif not self._quiet:
-                print(f"cleanplate: {text}", file=sys.stderr)
+            self._print(f"cleanplate: {escaped(text)}")
 
     def line(self, text: str) -> None:
         """How it is going, above the bar, as the stage has written it."""
         if self._quiet:
             return
-        text = escaped(text)
         with suppress(OSError):
-            if self._bar:
-                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-            else:
-                print(text, file=sys.stderr, flush=True)
+            self._print(escaped(text), soft_wrap=True)
+
+    def _print(self, text: str, *, soft_wrap: bool = False) -> None:
+        if self._bar:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=soft_wrap)
+        else:
+            print(text, file=sys.stderr, flush=True)
 
     def hashing(self, name: str, done: int, total: int) -> None:
         """Called while the files of a manifest are hashed."""

@@ -50,7 +50,6 @@ def simulation(device: str = "auto") -> Callable[[Image, Image, float], Image]:
         from models.codec_loading import load
         from models.codec_simulated import Simulated
 
-        simulated = Simulated(load(device=device))
+        return Simulated(load(device=device)).simulate
     except ModelError as error:
         raise SetupError(str(error)) from error
-    return lambda image, mask, ratio: simulated.simulate(image, mask, ratio)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -54,7 +55,7 @@ class Export(Sink):
     _frames: int = PrivateAttr(default=0)
     _bytes: int = PrivateAttr(default=0)
     _pictures: int = PrivateAttr(default=0)
-    _told: dict[str, int] = PrivateAttr(default_factory=dict)
+    _told: int = PrivateAttr(default=0)  # pictures not sent that are counted already
     _published: bool = PrivateAttr(default=False)
 
     def resume(self, frames: int) -> None:
@@ -120,8 +121,6 @@ class Export(Sink):
         self._tell(sending)
 
     def _wait(self, seconds: float) -> None:
-        import time
-
         while seconds > 0:
             self.context.progress()
             time.sleep(min(seconds, STEP_S))
@@ -140,11 +139,9 @@ class Export(Sink):
 
     def _tell(self, sending: Sending) -> None:
         """What has changed since the last time."""
-        now = {"pictures not sent": sending.dropped}
-        for what, number in now.items():
-            if more := number - self._told.get(what, 0):
-                self.context.count(what, more)
-        self._told = now
+        if more := sending.dropped - self._told:
+            self.context.count("pictures not sent", more)
+        self._told = sending.dropped
         self.context.says("" if sending.up else "connecting")
         if sending.trouble:
             self.context.note(f"{sending.address.shown}: {sending.trouble}; tried again and again")
