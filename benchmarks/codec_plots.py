@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.codec_compared import RATIO
-from benchmarks.plots import GREY, ORANGE, RED
+from benchmarks.plots import GREY, ORANGE, RED, small_multiples
 
 ACROSS = 4  # plots in a row
 STYLES = {  # colour, line, marker, width
@@ -36,18 +36,10 @@ Clips = Mapping[str, Mapping[str, Any]]
 
 def draw(path: Path, clips: Clips, key: str) -> None:
     """A PNG: `key` of every curve of every clip. Raises OSError."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    down = -(-len(clips) // ACROSS)
-    figure = Figure(figsize=(13, 3.0 * down + 0.9), dpi=80, layout="constrained")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(down, ACROSS, squeeze=False).ravel()
-    for axes in grid[len(clips) :]:
-        axes.set_axis_off()
-    for axes, (name, clip) in zip(grid, clips.items(), strict=False):
+    figure, grid = small_multiples(len(clips), ACROSS, 13, 3.0, 0.9)
+    for axes, (name, clip) in zip(grid, clips.items(), strict=True):
         _clip(axes, name, clip, key)
-    lines = {line.get_label(): line for axes in grid[: len(clips)] for line in axes.get_lines()}
+    lines = {line.get_label(): line for axes in grid for line in axes.get_lines()}
     known = {label: line for label, line in lines.items() if not label.startswith("_")}
     figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=5, fontsize=10, frameon=False)
     figure.suptitle(f"{AXES[key]}, over bits per pixel", fontsize=12, x=0.01, ha="left")

@@ -18,6 +18,21 @@ Content = Mapping[str, Any]
 Draw = Callable[[Any, Content], None]
 
 
+def small_multiples(count: int, across: int, width: float, row: float, beside: float) -> tuple[Any, Any]:
+    """A figure and `count` axes in it, so many in a row. Its width, a row's height and what is beside the rows in
+    inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    down = -(-count // across)
+    figure = Figure(figsize=(width, row * down + beside), dpi=80, layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    return figure, grid[:count]
+
+
 def available() -> None:
     """Raises ConfigError where nothing can be drawn: better before minutes of measuring than after."""
     try:

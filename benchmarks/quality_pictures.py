@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.plots import BLUE, GREY, ORANGE
+from benchmarks.plots import BLUE, GREY, ORANGE, small_multiples
 from benchmarks.scenarios_sheet import GAP, INK, PAPER, outlined, small, write_picture
 from pipeline.frame import Image
 
@@ -46,16 +46,8 @@ def row_of(image: Image, mask: Image, hidden: Image, result: Image, truth: Image
 
 def draw_plot(path: Path, clips: Mapping[str, Mapping[str, Any]], title: str) -> None:
     """The PSNR in the hole of every frame, a small plot for each clip; as PNG. Raises OSError."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    down = -(-len(clips) // ACROSS)
-    figure = Figure(figsize=(10, 1.7 * down + 0.4), dpi=80, layout="constrained")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(down, ACROSS, squeeze=False).ravel()
-    for axes in grid[len(clips) :]:
-        axes.set_axis_off()
-    for axes, (name, clip) in zip(grid, clips.items(), strict=False):
+    figure, grid = small_multiples(len(clips), ACROSS, 10, 1.7, 0.4)
+    for axes, (name, clip) in zip(grid, clips.items(), strict=True):
         values = [np.nan if value is None else value for value in clip["inside_of_frames"]]
         axes.plot(values, color=BLUE, lw=1.4)
         if goal := clip.get("goal"):

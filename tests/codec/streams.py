@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.frame import STANDARD_PLANES, Frame, FrameSpec, Image
-from pipeline.stage import Stage
+from pipeline.stage import Source, Stage
 from stages.codec import Codec, Export
 from stages.codec.packet import Packet
 from tests.codec.clips import middle, textured
@@ -101,3 +102,15 @@ def give(sink: Export, at: int, packet: Packet | None, *, blank: bool = False) -
     frame = Frame(planes, at, at, 1, blank=blank)
     sink.write(frame)
     return frame
+
+
+def frames_of(source: Source) -> Iterator[Frame]:
+    """What an opened source of that size fills, a frame at a time."""
+    frames = source.frames()
+    while True:
+        source._frame = Frame({"image": np.zeros((HEIGHT, WIDTH, 3), np.uint8)})
+        try:
+            next(frames)
+        except StopIteration:
+            return
+        yield source.frame

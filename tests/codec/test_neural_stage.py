@@ -17,7 +17,7 @@ from stages.codec.readings import Readings
 from stages.ingest import Auto
 from stages.ingest.semantic import Semantic
 from tests.codec.clips import middle, textured
-from tests.codec.streams import HEIGHT, SPEC, WIDTH, Stand, export, give
+from tests.codec.streams import SPEC, Stand, export, frames_of, give
 from tests.codec.untrained import loaded
 
 pytest.importorskip("constriction", reason="constriction is not installed")
@@ -55,21 +55,10 @@ def test_its_bytes_are_kept_in_a_file_that_is_an_input(tmp_path: Path) -> None:
     assert Auto.pick(str(tmp_path / "o.sem")) is Semantic
     source = Semantic(input=str(tmp_path / "o.sem"))
     source.open()
-    for _, known in zip(_frames(source), shown, strict=True):
+    for _, known in zip(frames_of(source), shown, strict=True):
         assert np.array_equal(source.frame.image, known)
     source.close()
     assert not source.context.errors
-
-
-def _frames(source: Semantic):
-    frames = source.frames()
-    while True:
-        source._frame = Frame({"image": np.zeros((HEIGHT, WIDTH, 3), np.uint8)})
-        try:
-            next(frames)
-        except StopIteration:
-            return
-        yield source.frame
 
 
 def test_after_a_crash_it_goes_on_with_a_key_picture() -> None:

@@ -18,7 +18,7 @@ from stages.ingest import Auto
 from stages.ingest.file import File
 from stages.ingest.semantic import Semantic
 from tests.codec.clips import textured
-from tests.codec.streams import HEIGHT, SPEC, WIDTH, Stand, export, give
+from tests.codec.streams import HEIGHT, SPEC, WIDTH, Stand, export, frames_of, give
 
 COUNT = 12
 
@@ -42,17 +42,7 @@ def opened(path: Path, *, resume: int = 0) -> tuple[Semantic, Iterator[tuple[int
     if resume:
         source.resume(resume, resume - 1)
 
-    def pictures() -> Iterator[tuple[int, np.ndarray]]:
-        frames = source.frames()
-        while True:
-            source._frame = Frame({"image": np.zeros((HEIGHT, WIDTH, 3), np.uint8)})
-            try:
-                next(frames)
-            except StopIteration:
-                return
-            yield source.frame.pts, source.frame.image
-
-    return source, pictures()
+    return source, ((frame.pts, frame.image) for frame in frames_of(source))
 
 
 def test_the_very_pictures_come_out_that_the_codec_showed(stream: tuple[Path, list[np.ndarray]]) -> None:
