@@ -1,0 +1,101 @@
+"""How `infill` is judged while it learns: against the truth, and by a critic that learns to tell it from the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, leaky_relu, max_pool2d, softplus
+
+POOLS = (8, 32)  # pixels a side of the means that have to be right: no cast of colour
+SCALES = 3  # at which differences of neighbours have to be right
+CRITIC = (32, 64, 128)  # its channels
+PENALTY = 0.5  # of R1 (Mescheder et al., ICML 2018), on values -1..1
+
+
+class Critic(nn.Module):
+    """Tells, patch by patch, what is invented; gives what it sees on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, *CRITIC)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 4, 2, 1) for before, after in zip(widths, widths[1:], strict=False)
+        )
+        self.last = nn.Conv2d(CRITIC[-1], CRITIC[-1], 3, padding=1)
+        self.verdict = nn.Conv2d(CRITIC[-1], 1, 3, padding=1)
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """[B, 3, H, W] of 0..1 to verdicts [B, 1, H / 8, W / 8] (above 0: true) and features."""
+        x, seen = 2 * picture - 1, []
+        for layer in (*self.layers, self.last):
+            x = leaky_relu(layer(x), 0.2)
+            seen.append(x)
+        return self.verdict(x), seen
+
+
+def distances(answer: Tensor, truth: Tensor, hole: Tensor) -> dict[str, Tensor]:
+    """What it is off by: in the hole and around it, in its means, and in the differences of neighbours.
+
+    `answer` and `truth` [B, 3, H, W] of 0..1, `hole` [B, 1, H, W]. Means of absolute differences."""
+    off = answer - truth
+    inside, share = off * hole, 3 * hole.sum()
+    filled = truth + inside
+    return {
+        "hole": inside.abs().sum() / share,
+        "around": (off * (1 - hole)).abs().mean(),
+        "means": torch.stack([_pooled(inside, hole, side) for side in POOLS]).mean(),
+        "edges": _differences(filled, truth, hole),
+    }
+
+
+def _pooled(inside: Tensor, hole: Tensor, side: int) -> Tensor:
+    return avg_pool2d(inside, side).abs().sum() / (3 * avg_pool2d(hole, side).sum())
+
+
+def _differences(filled: Tensor, truth: Tensor, hole: Tensor) -> Tensor:
+    """Of neighbours, in the hole and across its rim, at several scales."""
+    found = []
+    near = max_pool2d(hole, 3, 1, 1)
+    for _ in range(SCALES):
+        share = 3 * near.sum().clamp(min=1)
+        off = filled - truth
+        across, down = off[..., 1:] - off[..., :-1], off[..., 1:, :] - off[..., :-1, :]
+        total = (across * near[..., 1:]).abs().sum() + (down * near[..., 1:, :]).abs().sum()
+        found.append(total / share)
+        filled, truth, near = avg_pool2d(filled, 2), avg_pool2d(truth, 2), max_pool2d(near, 2)
+    return torch.stack(found).mean()
+
+
+def invented(hole: Tensor) -> Tensor:
+    """Which verdicts are of what was invented: [B, 1, H / 8, W / 8]."""
+    return (avg_pool2d(hole, 8) > 0).float()
+
+
+def fooled(verdicts: Tensor, hole: Tensor) -> Tensor:
+    """Small where the critic takes what was invented for true."""
+    where = invented(hole)
+    return (softplus(-verdicts.float()) * where).sum() / where.sum()
+
+
+def caught(of_filled: Tensor, of_truth: Tensor, hole: Tensor) -> Tensor:
+    """Small where the critic is right: of what is true, and of what is invented."""
+    where = invented(hole)
+    of_holes = (softplus(of_filled.float()) * where).sum() / where.sum()
+    return softplus(-of_truth.float()).mean() + of_holes
+
+
+def alike(seen: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """How far apart what the critic sees of both is (feature matching, Wang et al., CVPR 2018)."""
+    return torch.stack(
+        [(one.float() - other.float().detach()).abs().mean() for one, other in zip(seen, wanted, strict=True)]
+    ).mean()
+
+
+def penalty(critic: Critic, truth: Tensor) -> Tensor:
+    """R1: the critic is to be flat where pictures are true."""
+    truth = truth.detach().requires_grad_()
+    verdicts, _ = critic(truth)
+    (slope,) = torch.autograd.grad(verdicts.sum(), truth, create_graph=True)
+    return PENALTY * slope.square().sum((1, 2, 3)).mean()
