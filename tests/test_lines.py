@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.cli import progress
+from pipeline.cli import bars
 from pipeline.cli.progress import Progress
 from pipeline.desk import LONGEST_LINE, MOST_LINES, Desk
 from pipeline.messages import Message, Note
@@ -91,7 +91,7 @@ def test_when_quiet_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None
 def test_above_a_bar_it_is_neither_coloured_nor_broken_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.StringIO()
     console = Console(file=terminal, force_terminal=True, width=40, color_system="truecolor")
-    monkeypatch.setattr(progress, "Console", lambda **_: console)
+    monkeypatch.setattr(bars, "Console", lambda **_: console)
     long = f"{SAID} | BG: 12.9 dB | Overall: 16.8 dB | Net: 742.3 kbps"
     with Progress(quiet=False, total=None) as shown:
         shown.line(long)

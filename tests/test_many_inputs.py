@@ -87,7 +87,7 @@ def test_a_failed_input_stops_no_other_and_the_first_bad_end_is_the_exit_code(cl
         (["-i", "clips/a.mov", "-i", "a.mp4", "-o", "out/{name}.mp4"], "would both become out/a.mp4"),
         (["-i", "clips/*", "-o", "{folder}/{name}{ext}"], "would replace the input"),
         (["-i", "clips/*", "-o", "out/{name}.mp4", "--report", "r.json"], "--report r.json"),
-        (["-i", "clips/*", "-o", "nowhere/{name}.mp4"], "there is no folder nowhere"),
+        (["-i", "clips/*", "-o", "nowhere/at/{name}.mp4"], "there is no folder nowhere/at"),
         (["-i", "clips/*.avi", "-o", "out/{name}.mp4"], "no file matches"),
         (["-i", "clips/*", "-o", "out/{name}.mp4", "--start", "1:99"], "--start 1:99: is not a time"),
         (["-i", "clips/*", "-o", "out/{name}.mp4", "--start", "2", "--end", "1"], "--end 1: is not after --start 2"),
@@ -141,8 +141,20 @@ def test_servers_and_one_recording_take_several_inputs_one_after_the_other() -> 
 def test_a_placeholder_makes_the_folder_of_a_recording_and_none_of_an_address(tmp_path: Path) -> None:
     outputs = [f"recording:{tmp_path}/{{name}}/cam", "http://127.0.0.1:0/{name}/"]
     assert errands(["a.mp4"], outputs, None)[0].folders == (f"{tmp_path}/a",)
-    with pytest.raises(ConfigError, match=f"there is no folder {tmp_path}/none; make it first"):
-        errands(["a.mp4"], [f"recording:{tmp_path}/none/{{name}}"], None)
+    with pytest.raises(ConfigError, match=f"there is no folder {tmp_path}/no/where; make it first"):
+        errands(["a.mp4"], [f"recording:{tmp_path}/no/where/{{name}}"], None)
+
+
+def test_the_folder_that_a_pattern_begins_with_is_made_where_what_holds_it_is_there(tmp_path: Path) -> None:
+    (todo,) = errands(["a.mp4"], [f"{tmp_path}/clean/{{name}}{{ext}}"], f"{tmp_path}/told/{{name}}.json")
+    assert todo.folders == (f"{tmp_path}/clean", f"{tmp_path}/told")
+    assert not (tmp_path / "clean").exists()
+    todo.make_folders()
+    assert (tmp_path / "clean").is_dir()
+    assert errands(["a.mp4"], [f"{tmp_path}/clean/{{name}}{{ext}}"], None)[0].folders == ()
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=f"there is no folder {tmp_path}/file; make it first"):
+        errands(["a.mp4"], [f"{tmp_path}/file/{{name}}{{ext}}"], None)
 
 
 def test_free_numbers_are_given_once_in_a_call(tmp_path: Path) -> None:

@@ -176,14 +176,17 @@ def keep_apart(todo: Sequence[Errand], outputs: Sequence[Sequence[str]]) -> None
 
 
 def _folder_to_make(option: str, pattern: str | None, made: str | None) -> str | None:
-    """The folder of a name made from a pattern, where a placeholder is in it: such a folder nobody can have made.
+    """The folder of a name made from a pattern, where it is not there: with a placeholder in it, who can have made it?
 
-    What stands before the first placeholder must be there. Raises ConfigError."""
+    Of what stands before the first placeholder only the last folder is made: a misspelt way, or one to a disk that is
+    not mounted, is refused. Raises ConfigError."""
     if not pattern or not made or pattern == made or "://" in pattern:
         return None
     label = f"{option} {printable(pattern)}"
     pattern, made = pattern.removeprefix(RECORDING), made.removeprefix(RECORDING)
     fixed = os.path.dirname(_FIELD.split(pattern)[0])
-    if fixed and not os.path.isdir(fixed):
+    held = os.path.isdir(os.path.dirname(fixed) or ".") and not os.path.lexists(fixed)
+    if fixed and not os.path.isdir(fixed) and not held:
         raise ConfigError(f"{label}: there is no folder {printable(fixed)}; make it first")
-    return os.path.dirname(made.rstrip("/")) if _FIELD.search(os.path.dirname(pattern.rstrip("/"))) else None
+    folder = os.path.dirname(made.rstrip("/"))
+    return folder if folder and not os.path.isdir(folder) else None

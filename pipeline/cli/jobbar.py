@@ -2,58 +2,36 @@
 
 from __future__ import annotations
 
-import sys
-import time
+from collections.abc import Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
 
+from pipeline.cli.bars import Bars
 from pipeline.jobs.job import State
 
-EVERY_S = 10.0
 
-
-class JobBar:
+class JobBar(Bars):
     """Shows how far a job is, and how long it will still take."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._bar: Progress | None = None
+        super().__init__(quiet=quiet)
         self._whole: TaskID | None = None
         self._segments: dict[int, TaskID] = {}
-        self._next = time.monotonic() + EVERY_S
 
-    def __enter__(self) -> Self:
-        console = Console(stderr=True)
-        if console.is_terminal and not self._quiet:
-            self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"),
-                console=console, transient=True,
-            )  # fmt: skip
-            self._bar.start()
-            self._whole = self._bar.add_task("whole", total=1, said="")
-        return self
+    def _columns(self) -> Sequence[ProgressColumn]:
+        return TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):
-            if self._bar:
-                self._bar.stop()
+    def _begin(self, bar: Progress) -> None:
+        self._whole = bar.add_task("whole", total=1, said="")
 
     def show(self, state: State) -> None:
         """Called at every turn of the job."""
-        if self._quiet:
-            return
-        with suppress(OSError):  # the terminal is gone; the job goes on
-            if self._bar is not None:
+        if self._line_is_due():
+            self._write_line(summary(state))
+        elif self._bar:
+            with suppress(OSError):  # the terminal is gone; the job goes on
                 self._draw(self._bar, state)
-            elif time.monotonic() >= self._next:
-                self._next = time.monotonic() + EVERY_S
-                print(f"cleanplate: {summary(state)}", file=sys.stderr, flush=True)
 
     def _draw(self, bar: Progress, state: State) -> None:
         assert self._whole is not None

@@ -5,44 +5,25 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.progress import TaskID
 
+from pipeline.cli.bars import Bars
 from pipeline.reading import escaped
 from pipeline.supervisor import Supervisor
 
-EVERY_S = 10.0  # between two lines where there is no terminal
 
-
-class Progress:
+class Progress(Bars):
     """Shows how far a run is, and what it has to say."""
 
     def __init__(self, *, quiet: bool, total: int | None) -> None:
-        self._quiet = quiet
+        super().__init__(quiet=quiet)
         self._total = total
-        self._bar: Bar | None = None
         self._task: TaskID | None = None
-        self._next = time.monotonic() + EVERY_S
 
-    def __enter__(self) -> Self:
-        console = Console(stderr=True)
-        if console.is_terminal and not self._quiet:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Bar(*columns, console=console, transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task("starting", total=None)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):
-            if self._bar:
-                self._bar.stop()
+    def _begin(self, bar: Bar) -> None:
+        self._task = bar.add_task("starting", total=None)
 
     def say(self, text: str) -> None:
         """Something the user should know once, whatever a stage has put into it."""
@@ -72,19 +53,18 @@ class Progress:
 
     def tick(self, supervisor: Supervisor) -> None:
         """Called at every turn of the run's loop."""
-        if self._quiet or (self._bar is None and time.monotonic() < self._next):
+        due = self._line_is_due()
+        if not due and self._bar is None:
             return
         done = supervisor.ledger.fates["output"] + supervisor.ledger.fates["blanked"]
         total = self._expected(supervisor)
         seconds = time.monotonic() - supervisor.books.meter.first_in if supervisor.books.meter.first_in else 0.0
         rate = f"{done / seconds:.1f} frames/s" if done and seconds > 0 else supervisor.phase.value
-        with suppress(OSError):
-            if self._bar and self._task is not None:
+        if due:
+            self._write_line(f"{done}{f' of {total}' if total else ''} frames, {rate}")
+        elif self._bar and self._task is not None:
+            with suppress(OSError):  # the terminal is gone; the run goes on
                 self._bar.update(self._task, completed=done, total=total, description=rate)
-            else:
-                self._next = time.monotonic() + EVERY_S
-                of = f" of {total}" if total else ""
-                print(f"cleanplate: {done}{of} frames, {rate}", file=sys.stderr)
 
     def _expected(self, supervisor: Supervisor) -> int | None:
         declared = supervisor.staffing.spec.declared_frames if supervisor.staffing.spec else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rich.progress import Progress, TaskID
+
+from pipeline.cli.bars import Bars
 from pipeline.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ UNSURE = "seen too seldom and with too low a score"
 SURE = 1.5  # times that it must have once
 TILES = 2  # parts side by side at least
 MOST_UNMATCHED = 0.5  # of the frames, that the other file does not have
-EVERY_S = 10.0  # between two lines of progress where there is no terminal
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ def look_over(
     counts, spans, gap = Counts(), Spans(), max(1.0, 3 * wish.every * step_of(out.spec))
     beside = Beside(other, step_of(out.spec), wish.shift) if other else None
     total = out.spec.declared_frames
-    with _Progress(quiet=quiet, total=total) as tick:
+    with _Looking(quiet=quiet, total=total) as looking:
         for image, left in review(out, look, counts, beside=beside, shields=shields, every=wish.every):
             spans.add(left, image, gap)
-            tick(counts.frames)
+            looking.tick(counts.frames)
     for film in (out, other):
         if film is not None:
             film.close()
@@ -157,32 +157,20 @@ def _notes(wish: Wish) -> list[str]:
     return ["without --against it cannot be seen whether what is found is the original, or was drawn over it"]
 
 
-class _Progress:
-    """A bar on a terminal, a line now and then elsewhere, nothing when quiet."""
+class _Looking(Bars):
+    """Shows how many pictures were looked at."""
 
     def __init__(self, *, quiet: bool, total: int | None) -> None:
-        self._quiet, self._total = quiet, total
-        self._bar: Any = None
-        self._next = time.monotonic() + EVERY_S
+        super().__init__(quiet=quiet)
+        self._total = total
+        self._task: TaskID | None = None
 
-    def __enter__(self) -> Callable[[int], None]:
-        if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def _begin(self, bar: Progress) -> None:
+        self._task = bar.add_task("looking", total=self._total)
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task("looking", total=self._total)
-        return self._tick
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def _tick(self, done: int) -> None:
-        if self._bar:
+    def tick(self, done: int) -> None:
+        """Called after every picture."""
+        if self._line_is_due():
+            self._write_line(f"looked at {done}{f' of {self._total}' if self._total else ''} frames")
+        elif self._bar and self._task is not None:
             self._bar.update(self._task, completed=done)
-        elif not self._quiet and time.monotonic() > self._next:
-            self._next = time.monotonic() + EVERY_S
-            print(f"cleanplate: looked at {done}{f' of {self._total}' if self._total else ''} frames", file=sys.stderr)

@@ -217,24 +217,32 @@ def finish(code: int, on_done: str | None) -> None:
 
 
 def find(video: str, outputs: Sequence[str] | None) -> tuple[Path, Manifest]:
-    """The job of a video. Raises ConfigError where there is none, or several."""
-    if outputs:
-        folders = [folder_of(outputs[0])]
-    else:
-        beside = Path(video).absolute().parent
-        folders = sorted(path for path in beside.glob(f"*{BESIDE}") if _is_of(path, video))
-    found = [(folder, manifest) for folder in folders if (manifest := load(folder)) is not None]
+    """The job of a video. Raises ConfigError where there is none, or several, or none but one that cannot be read."""
+    found: dict[Path, Manifest] = {}
+    unreadable: list[ConfigError] = []
+    beside = Path(video).absolute().parent
+    for folder in [folder_of(outputs[0])] if outputs else sorted(beside.glob(f"*{BESIDE}")):
+        try:
+            manifest = load(folder)
+        except ConfigError as error:  # whose it is, it does not say: others beside it are to be found all the same
+            unreadable.append(error)
+            continue
+        if manifest and (outputs or _is_of(manifest, video)):
+            found[folder] = manifest
+    if not found and unreadable:
+        raise unreadable[0]
+    for error in unreadable:
+        say(str(error))
     if not found:
         raise ConfigError(f"{shown(video)}: no job of it{' stands there' if outputs else '; say --output'}")
     if len(found) > 1:
-        names = ", ".join(str(folder).removesuffix(BESIDE) for folder, _ in found)
+        names = ", ".join(str(folder).removesuffix(BESIDE) for folder in found)
         raise ConfigError(f"{shown(video)}: has several jobs; say --output: {names}")
-    return found[0]
+    return next(iter(found.items()))
 
 
-def _is_of(folder: Path, video: str) -> bool:
-    manifest = load(folder)
-    return manifest is not None and os.path.realpath(manifest.input.path) == os.path.realpath(video)
+def _is_of(manifest: Manifest, video: str) -> bool:
+    return os.path.realpath(manifest.input.path) == os.path.realpath(video)
 
 
 def is_running(folder: Path) -> bool:
