@@ -231,8 +231,8 @@ def find(video: str, outputs: Sequence[str] | None) -> tuple[Path, Manifest]:
             found[folder] = manifest
     if not found and unreadable:
         raise unreadable[0]
-    for error in unreadable:
-        say(str(error))
+    for one in unreadable:
+        say(str(one))
     if not found:
         raise ConfigError(f"{shown(video)}: no job of it{' stands there' if outputs else '; say --output'}")
     if len(found) > 1:
