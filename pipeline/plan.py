@@ -47,8 +47,8 @@ class RestartPolicy(_Strict):
 class Autoscale(_Strict):
     """As many workers as the backlog asks for, within these bounds."""
 
-    min: int = Field(default=1, ge=1, le=MOST_WORKERS, strict=True)
-    max: int = Field(ge=1, le=MOST_WORKERS, strict=True)
+    min: int = Field(default=1, ge=1, le=MOST_WORKERS, strict=True, description="workers that are always there")
+    max: int = Field(ge=1, le=MOST_WORKERS, strict=True, description="workers at most")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -60,21 +60,25 @@ class Autoscale(_Strict):
 class StageConfig(_Strict):
     """One step of a pipeline: the class that does it, and that class's own fields under `with`."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="by which `set`, `scale` and reports call it")
     uses: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="module:Class")
-    options: dict[str, Any] = Field(default_factory=dict, alias="with")
-    workers: int = Field(default=1, ge=1, le=MOST_WORKERS, strict=True)
+    options: dict[str, Any] = Field(default_factory=dict, alias="with", description="the fields of that class")
+    workers: int = Field(default=1, ge=1, le=MOST_WORKERS, strict=True, description="processes that share its frames")
     autoscale: Autoscale | None = Field(default=None, description="change the number of workers with the backlog")
     after: str | None = Field(default=None, description="the stage it follows; the one above by default")
-    restart: RestartPolicy = RestartPolicy()
+    restart: RestartPolicy = Field(default=RestartPolicy(), description="how often it may die before a first frame")
     on_error: OnError | None = Field(default=None, description="overrides the pipeline's own")
 
 
 class PipelineConfig(_Strict):
     """A pipeline: its stages in order, and what holds for all of them."""
 
-    name: str = Field(pattern=NAME)
-    stages: tuple[StageConfig, ...] = Field(min_length=2, max_length=32)
+    name: str = Field(pattern=NAME, description="by which `ps`, `top` and `stop` call a run of it")
+    stages: tuple[StageConfig, ...] = Field(
+        min_length=2,
+        max_length=32,
+        description="the source first; each follows the one above, unless `after` says otherwise",
+    )
     slots: int | None = Field(
         default=None, ge=2, le=1024, strict=True, description="frames under way; chosen by default"
     )
@@ -91,7 +95,7 @@ class PipelineConfig(_Strict):
         description="what comes out for a frame in doubt: slate: a plain picture, hold_last: the last one that was not,"
         " of live sources for a few seconds, drop: nothing",
     )
-    gpu: GpuConfig = GpuConfig()
+    gpu: GpuConfig = Field(default=GpuConfig(), description="how workers share a GPU")
     delay: int = Field(
         default=0, ge=0, le=64, strict=True, description="frames that may be waited for by stages that look ahead"
     )

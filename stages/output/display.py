@@ -36,7 +36,7 @@ class Window(Viewing):
     pulse: ClassVar[float | None] = 0.03
     deadline: ClassVar[float] = 10.0  # a window that is being dragged may hold its process
 
-    output: str = ADDRESS
+    output: str = Field(default=ADDRESS, description="always this: there is one window")
     hud: bool = Field(
         default=True, description="begin with the line on frames/s, latency and what was dropped; `h` hides it"
     )

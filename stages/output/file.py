@@ -61,7 +61,7 @@ class File(Viewing):
     subtitles: Keep = Field(default="copy", description="as they are, or as the container writes text")
     data: Keep = Field(default="copy", description="tracks of sensors and the like; video tracks are never copied")
     attachments: Keep = Field(default="copy", description="fonts and other files (.mkv only)")
-    chapters: Keep = "copy"
+    chapters: Keep = Field(default="copy", description="where they begin, and their titles")
     metadata: Keep = Field(default="copy", description="title, place, time of recording and other tags")
 
     _resumed: int | None = PrivateAttr(default=None)

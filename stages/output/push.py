@@ -42,7 +42,7 @@ class Push(Viewing):
     deadline: ClassVar[float] = 10.0
 
     output: str = Field(default="", description="rtsp://USER:${PASSWORD}@HOST:PORT/PATH, or srt://HOST:PORT")
-    codec: Literal["h264", "h265"] = "h264"
+    codec: Literal["h264", "h265"] = Field(default="h264", description="what the server gets")
     crf: int | None = Field(
         default=None, description="quality, 0 to 51, lower is better; none: 23, or as bitrate wants"
     )

@@ -43,7 +43,7 @@ class Recording(Viewing):
         default=True, description="whether frames are recorded; switched off, the file that is open is completed"
     )
     length: float = Field(default=60, gt=0, le=86400, description="seconds of video in a file")
-    container: Literal["mp4", "mkv", "mov", "avi", "webm"] = "mp4"
+    container: Literal["mp4", "mkv", "mov", "avi", "webm"] = Field(default="mp4", description="of each file")
     codec: CodecName = Field(default="h264", description="ffv1 is lossless; prores goes into mkv and mov")
     hardware: Hardware = Field(default="off", description="encoder of the graphics card; auto: the first that works")
     crf: int | None = Field(default=None, description="quality as for a file: lower is better")
