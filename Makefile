@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test suite long torture check lint types contracts screens bench clean
+.PHONY: help install demo test suite long torture check lint types contracts screens docs picture bench clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -20,7 +20,7 @@ $(READY): constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torchvision==0.28.0
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,openvino,onnx,web,tui,cluster,codec,bench,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,openvino,onnx,web,tui,cluster,codec,bench,docs,dev]'
 	touch $(READY)
 
 demo: $(READY)   ## Remove the people from a real street scene; see out/
@@ -58,6 +58,13 @@ torture: $(READY)  ## The proof kit in full, and MINUTES of storm; SEED=N repeat
 
 screens: $(READY)  ## Pictures of the page for docs/page, made anew
 	SCREENS=docs/page $(BIN)/pytest -m long tests/web/test_screens.py
+
+docs: $(READY)   ## Write the pages that are made from the code, and build the site strictly: build/site
+	$(BIN)/python -m manual
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+picture: $(READY)  ## The pictures of the uses in docs/, made anew from the samples
+	$(BIN)/python -m manual.pictures
 
 bench: $(READY)  ## Measure speed and quality here; results and the pages in docs/ are made anew
 	$(BIN)/cleanplate bench remove-people --workers segmentation=1..3 --json benchmarks/results/remove-people.json
