@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import quality_pictures
+from benchmarks import infill_page, quality_pictures
 from benchmarks.removal import GOALS, GPU_GOALS
 from benchmarks.results import FOLDER, load
 from benchmarks.sections import table
@@ -34,8 +34,8 @@ Content = Mapping[str, Any]
 def page() -> str:
     """The whole page, from the results that are there."""
     content = load(FOLDER / "quality.json", "quality")
-    parts = [HEAD, *_files(content), *_removal(), *_target(), *_scenarios(content), _machine(content), ""]
-    return "\n".join(parts)
+    sections = *_files(content), *_removal(), *_target(), *infill_page.section(), *_scenarios(content)
+    return "\n".join([HEAD, *sections, _machine(content), ""])
 
 
 def write() -> None:
@@ -53,7 +53,8 @@ def write() -> None:
 def shown(content: Content) -> set[str]:
     """The names of all pictures on the page."""
     of_clips = {clip["picture"] for clip in content["clips"].values() if clip["published"]}
-    return {*PLOTS.values(), *of_clips, *(clip["picture"] for clip in content["scenarios"].values())} - {""}
+    of_scenarios = {clip["picture"] for clip in content["scenarios"].values()}
+    return {*PLOTS.values(), *of_clips, *of_scenarios, *infill_page.shown()} - {""}
 
 
 def _files(content: Content) -> Iterator[str]:

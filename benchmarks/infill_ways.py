@@ -1,0 +1,97 @@
+"""The ways to fill a hole that `infill` stands beside: classical ones, PatchMatch, LaMa where its weights are."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from models.base import Image, ModelError
+from models.registry import load_inpainter
+from models.telea import RADIUS
+
+OURS, REFERENCE = "infill", "telea"
+NAMES = (REFERENCE, "telea-reduced", "push-pull", "patchmatch", "lama", OURS)
+SAYS = {
+    REFERENCE: "OpenCV's Telea at full size",
+    "telea-reduced": "`telea` as it is here: large holes at a reduced size",
+    "push-pull": "`push-pull`",
+    "patchmatch": "PatchMatch (patchmatch-cython)",
+    "lama": "`lama`, its published weights",
+    OURS: "`infill`",
+}
+PATCHMATCH = "patchmatch_cython"
+LOOPS = 3  # of PatchMatch at its coarse levels: nearer to the truth than the one that it does unasked
+SEED = 0
+
+Fill = Callable[[Image, Image], Image]
+"""A picture uint8 [h, w, 3] BGR and its hole uint8 [h, w] to a new picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`facts`: what runs, of a network."""
+
+    name: str
+    fill: Fill
+    facts: dict[str, str]
+
+
+def ways(file: Path | None = None, **how: Any) -> tuple[list[Way], dict[str, str]]:
+    """Those that are here, and why the others are not. `file`: weights of infill other than the shipped ones; `how`
+    goes to the networks (`engine`, `device`, `precision`). Raises ModelError where infill itself cannot be loaded."""
+    here = [
+        Way(REFERENCE, telea, {}),
+        _adapter("telea-reduced", "telea"),
+        _adapter("push-pull"),
+        _adapter(OURS, weights_file=str(file) if file else None, **how),
+    ]
+    absent = {}
+    if find_spec(PATCHMATCH):
+        here.append(Way("patchmatch", patchmatch, {}))
+    else:
+        absent["patchmatch"] = f"{PATCHMATCH} is not installed; next: pip install patchmatch-cython"
+    try:
+        here.append(_adapter("lama", **how))
+    except ModelError as error:
+        absent["lama"] = str(error)
+    return sorted(here, key=lambda way: NAMES.index(way.name)), absent
+
+
+def telea(image: Image, hole: Image) -> Image:
+    """Fast marching from the rim of the whole hole, however large it is."""
+    return cv2.inpaint(image, hole, RADIUS, cv2.INPAINT_TELEA)  # type: ignore[no-any-return]
+
+
+def patchmatch(image: Image, hole: Image) -> Image:
+    """Patches from elsewhere in the picture, from coarse to fine (Barnes and others, SIGGRAPH 2009)."""
+    found: Image = importlib.import_module(PATCHMATCH).inpaint_pyramid(image, hole > 0, seed=SEED, em_loops=LOOPS)
+    return found
+
+
+@contextmanager
+def shipped(file: Path | None) -> Iterator[Path | None]:
+    """Weights as they are shipped, of a file that may be a checkpoint of a training still under way."""
+    if file is None or file.suffix != ".pt":
+        yield file
+        return
+    from models.infill_shipping import ship
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "infill.safetensors"
+        ship(file, made)
+        yield made
+
+
+def _adapter(name: str, model: str = "", **options: Any) -> Way:
+    inpainter = load_inpainter(model or name, **options)
+    facts = inpainter.info.facts()
+    # A whole path names a folder of whoever measured.
+    return Way(name, inpainter.inpaint, facts | {"source": Path(facts["source"]).name})
