@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -44,15 +44,27 @@ ENCODER = {"preset": "veryfast", "crf": "20"}
 
 @dataclass(frozen=True)
 class Ran:
-    """`seconds`: of each frame, from decoding to encoding; `inpainted`: frames that LaMa was called on."""
+    """`seconds`: of each frame, from decoding to encoding; `inpainted`: frames that the inpainter was called on;
+    `whole_s`: of all frames, where several are under way at once."""
 
     seconds: Sequence[float]
     inpainted: int
+    whole_s: float | None = None
 
     @property
     def fps(self) -> float:
         """Frames a second over all of them."""
-        return len(self.seconds) / sum(self.seconds)
+        return len(self.seconds) / (self.whole_s or sum(self.seconds))
+
+
+class Cleaner(Protocol):
+    """What the loop asks frame by frame."""
+
+    calls: int
+
+    def clean(self, image: Image) -> Image:
+        """The frame as it is to come out, uint8 [H, W, 3] BGR."""
+        ...
 
 
 class Usual:
@@ -98,7 +110,7 @@ class Usual:
         return cv2.resize(cut, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[no-any-return]
 
 
-def run(usual: Usual, clip: Path, output: Path, *, every: int = 1, most: int | None = None) -> Ran:
+def run(usual: Cleaner, clip: Path, output: Path, *, every: int = 1, most: int | None = None) -> Ran:
     """The loop over a file, H.264 comes out. `every`: one of so many frames is looked at, the middle one, which leaves
     the time for each as it is; `most`: frames at most. Raises av.FFmpegError, OSError."""
     import av

@@ -1,115 +1,68 @@
-"""How long does the same frame take by other ways between two processes? Microseconds from send to receipt."""
+"""How fast, how large, how late and how good are others at the same work? Same clips, same machine, one run, in turn.
+
+`python -m benchmarks.peers [--data FOLDER] [--rounds N] [--only NAME]` measures, writes `results/peers.json` and makes
+`docs/peers.md` anew; `--page` only the page. FOLDER is that of the test data: faces with their boxes, and clips whose
+true background is known; without it those parts stay as they were measured before. Each peer is a program of its own,
+started anew for each round, and watched from outside alike.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import statistics
+import argparse
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import zmq
+from benchmarks import baseline, peers_page
+from benchmarks.peers_clips import composites, tasks
+from benchmarks.peers_known import TASKS
+from benchmarks.peers_run import Told, measure
+from benchmarks.results import complete, load, make_folder, save
+from benchmarks.transport import Bystanders
 
-from pipeline.frame import Image
-
-PACE_S = 0.03  # between two frames: a way must have time to empty, or its backlog would be measured
-PATIENCE_S = 60.0
-
-Send = Callable[[Image], None]
-
-
-def queue(width: int, height: int, count: int) -> float:
-    """A multiprocessing.Queue: the frame is pickled, piped and unpickled."""
-    spawn = multiprocessing.get_context("spawn")
-    frames, answers = spawn.Queue(4), spawn.Queue()
-    frames.cancel_join_thread()  # what an interrupted child has not taken is waited for by nobody
-    child = spawn.Process(target=_take_from_queue, args=(frames, answers, count))
-    return _paced(child, answers, lambda picture: frames.put((time.monotonic_ns(), picture)), width, height, count)
+RESULT = peers_page.RESULT
+FRAMES, ROUNDS = 150, 3
+COMPOSITES = "composites"
 
 
-def pipe(width: int, height: int, count: int) -> float:
-    """A multiprocessing.Pipe."""
-    spawn = multiprocessing.get_context("spawn")
-    near, far = spawn.Pipe()
-    answers = spawn.Queue()
-    child = spawn.Process(target=_take_from_pipe, args=(far, answers, count))
-    return _paced(child, answers, lambda picture: near.send((time.monotonic_ns(), picture)), width, height, count)
+def measured(data: Path | None, rounds: int, frames: int, only: str, told: Told) -> dict[str, Any]:
+    """Every task that was asked for, by its name. Raises RunError, ModelError, OSError, av.FFmpegError."""
+    others = Bystanders()
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name, baseline.lama_file() as (lama, what):
+        folder = Path(name)
+        for task in tasks(folder, data, frames, only):
+            peers = measure(task, folder, lama, rounds, told)
+            found[task.name] = {"frames": task.frames, "rounds": rounds, "lama": what, "peers": peers}
+        if data and only in ("", COMPOSITES):
+            clips = {task.name: measure(task, folder, lama, 1, told) for task in composites(folder, data)}
+            found[COMPOSITES] = {"clips": clips}
+    return {key: {**part, "others_busy": round(others.processors(), 2)} for key, part in found.items()}
 
 
-def zeromq(width: int, height: int, count: int, *, copy: bool) -> float:
-    """ZeroMQ PUSH to PULL over ipc, the frame as bytes of a message; `copy` as pyzmq means it, at both ends."""
-    spawn = multiprocessing.get_context("spawn")
-    answers = spawn.Queue()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        _pushing(f"ipc://{os.path.join(folder, 'frames')}") as (address, socket),
-    ):
-        child = spawn.Process(target=_take_from_socket, args=(address, answers, count, copy))
-
-        def send(picture: Image) -> None:
-            socket.send(time.monotonic_ns().to_bytes(8, "little"), zmq.SNDMORE)
-            socket.send(picture.data, 0, copy)
-
-        return _paced(child, answers, send, width, height, count)
-
-
-@contextmanager
-def _pushing(address: str) -> Iterator[tuple[str, zmq.Socket[bytes]]]:
-    with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
-        socket.linger = 0
-        socket.bind(address)
-        yield address, socket
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is wanted; the rest stays as it was measured before. Make the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers")
+    parser.add_argument("--data", type=Path, help="the folder of the test data")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of the clip that is made here")
+    parser.add_argument("--only", choices=[*TASKS, COMPOSITES], default="")
+    parser.add_argument("--json", type=Path, default=RESULT)
+    parser.add_argument("--page", action="store_true", help="measure nothing")
+    wanted = parser.parse_args(arguments)
+    if not wanted.page:
+        make_folder(wanted.json)
+        before = load(wanted.json, "peers")["tasks"] if wanted.json.exists() else {}
+        found = measured(wanted.data, wanted.rounds, wanted.frames, wanted.only, _tell)
+        save(wanted.json, complete("peers", {"tasks": before | found}))
+    if wanted.json == RESULT:
+        peers_page.write()
 
 
-def _paced(child: Any, answers: Any, send: Send, width: int, height: int, count: int) -> float:
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # handed down: Ctrl-C is for this process alone
-    try:
-        child.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-    try:
-        picture = np.zeros((height, width, 3), np.uint8)
-        for _ in range(count):
-            send(picture)
-            time.sleep(PACE_S)
-        median: float = answers.get(timeout=PATIENCE_S)
-    except BaseException:  # interrupted, or it has died: nobody else ends it
-        child.kill()
-        raise
-    finally:
-        child.join()
-    return median
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
-def _take_from_queue(frames: Any, answers: Any, count: int) -> None:
-    answers.put(_median_us(lambda: frames.get()[0], count))
-
-
-def _take_from_pipe(frames: Any, answers: Any, count: int) -> None:
-    answers.put(_median_us(lambda: frames.recv()[0], count))
-
-
-def _take_from_socket(address: str, answers: Any, count: int, copy: bool) -> None:
-    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
-        socket.connect(address)
-
-        def take() -> int:
-            stamp = int.from_bytes(socket.recv(), "little")
-            socket.recv(copy=copy)
-            return stamp
-
-        answers.put(_median_us(take, count))
-
-
-def _median_us(take: Callable[[], int], count: int) -> float:
-    """`take` waits for a frame and returns when it was sent; the first tenth is for warming up."""
-    late = []
-    for _ in range(count):
-        stamp = take()
-        late.append((time.monotonic_ns() - stamp) / 1e3)
-    return statistics.median(late[count // 10 :])
+if __name__ == "__main__":
+    main()

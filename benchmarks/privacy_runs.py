@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,14 +73,16 @@ def bar_rate(said: str) -> float:
     return float(number) if unit == "it/s" else 1 / float(number)
 
 
-def timed(command: Command, output: Path) -> Timed:
-    """Run it; what lay at `output` is deleted before. Raises RunError where it fails, or writes nothing."""
+def timed(command: Command, output: Path, look: Callable[[int], None] = lambda pid: None) -> Timed:
+    """Run it; what lay at `output` is deleted before. `look` is called with its process again and again while it runs.
+
+    Raises RunError where it fails, or writes nothing."""
     for left in output.parent.glob(f"{output.name}*"):
         left.unlink()
     with tempfile.TemporaryFile() as said:
         begun = time.monotonic()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        first, cpu = _watch(process, output, begun)
+        first, cpu = _watch(process, output, begun, look)
         seconds = time.monotonic() - begun
         said.seek(0)
         text = said.read().decode(errors="replace")
@@ -90,7 +92,9 @@ def timed(command: Command, output: Path) -> Timed:
     return Timed(seconds, first, cpu, text)
 
 
-def _watch(process: subprocess.Popen[bytes], output: Path, begun: float) -> tuple[float | None, float]:
+def _watch(
+    process: subprocess.Popen[bytes], output: Path, begun: float, look: Callable[[int], None]
+) -> tuple[float | None, float]:
     """When a file of that name, or one beginning like it, held more than a header; and seconds of CPU."""
     first: float | None = None
     while True:
@@ -102,6 +106,7 @@ def _watch(process: subprocess.Popen[bytes], output: Path, begun: float) -> tupl
             first = time.monotonic() - begun
         if time.monotonic() - begun > LIMIT_S:
             process.kill()
+        look(process.pid)
         time.sleep(POLL_S)
 
 

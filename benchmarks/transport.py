@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import yaml
 
-from benchmarks import copying, devices, gpu, overlap, overload, peers, scaling, throughput
+from benchmarks import copying, devices, gpu, overlap, overload, scaling, throughput, transport_ways
 from benchmarks.goals import judged
 from benchmarks.results import of_run
 from pipeline.config import load_config
@@ -126,8 +126,8 @@ def _medians(rounds: list[Figures]) -> Figures:
 
 def _peers(count: int) -> Figures:
     return {
-        "multiprocessing.Queue": peers.queue(*MIDDLE, count),
-        "multiprocessing.Pipe": peers.pipe(*MIDDLE, count),
-        "ZeroMQ bytes": peers.zeromq(*MIDDLE, count, copy=True),
-        "ZeroMQ bytes, copy=False": peers.zeromq(*MIDDLE, count, copy=False),
+        "multiprocessing.Queue": transport_ways.queue(*MIDDLE, count),
+        "multiprocessing.Pipe": transport_ways.pipe(*MIDDLE, count),
+        "ZeroMQ bytes": transport_ways.zeromq(*MIDDLE, count, copy=True),
+        "ZeroMQ bytes, copy=False": transport_ways.zeromq(*MIDDLE, count, copy=False),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import memory, peers, plots, results, stages, tables, transport, whole
+from benchmarks import memory, plots, results, stages, tables, transport, transport_ways, whole
 from pipeline.api import RunFailed
 from pipeline.config import load_config
 from pipeline.errors import ConfigError, RunError
@@ -143,7 +143,7 @@ def test_the_hop_is_measured_beside_a_copy(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("way", [peers.queue, peers.pipe, partial(peers.zeromq, copy=True)])
+@pytest.mark.parametrize("way", [transport_ways.queue, transport_ways.pipe, partial(transport_ways.zeromq, copy=True)])
 def test_an_interruption_leaves_no_process_and_no_traceback(
     way: Callable[[int, int, int], float], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,7 +154,7 @@ def test_an_interruption_leaves_no_process_and_no_traceback(
         os.kill(child.pid or 0, signal.SIGINT)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(peers.time, "sleep", pause)
+    monkeypatch.setattr(transport_ways.time, "sleep", pause)
     with pytest.raises(KeyboardInterrupt):
         way(160, 120, 12)
     assert not multiprocessing.active_children()
@@ -166,9 +166,9 @@ def test_an_interruption_leaves_no_process_and_no_traceback(
 def test_every_other_way_brings_the_frames(way: str) -> None:
     size = (160, 120, 12)
     late = {
-        "queue": lambda: peers.queue(*size),
-        "pipe": lambda: peers.pipe(*size),
-        "copied": lambda: peers.zeromq(*size, copy=True),
-        "handed over": lambda: peers.zeromq(*size, copy=False),
+        "queue": lambda: transport_ways.queue(*size),
+        "pipe": lambda: transport_ways.pipe(*size),
+        "copied": lambda: transport_ways.zeromq(*size, copy=True),
+        "handed over": lambda: transport_ways.zeromq(*size, copy=False),
     }[way]()
     assert 0 < late < 1e6
