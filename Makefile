@@ -8,10 +8,10 @@ READY  := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test suite long torture check lint types contracts screens docs picture bench clean
+.PHONY: help install demo test suite long lane2 torture check lint types contracts screens docs picture bench dist clean
 
 help:            ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install: $(READY)  ## Create .venv and install everything, once
 
@@ -50,6 +50,24 @@ suite: $(READY)
 long: $(READY)   ## Tests that take half a minute each, and every example of those that make up their own
 	THOROUGH=1 $(BIN)/pytest -m "(long or hypothesis) and not torture"
 
+# A newer numpy, OpenCV and Pillow than the pins, as on Python 3.12: what touches pixels must work with these as well.
+LANE2       := .lane2
+LANE2_TESTS ?= tests/test_lane2.py tests/test_masks.py tests/test_holes.py tests/test_letterbox.py tests/test_yolo*.py \
+  tests/test_ultralytics_seg.py tests/test_engines.py tests/test_inpainters.py tests/test_lama_*.py tests/test_plate*.py \
+  tests/test_track*.py tests/test_matting*.py tests/test_privacy_effects.py tests/test_privacy_cover.py \
+  tests/test_image_*.py tests/test_encodings.py tests/test_window_parts.py tests/e2e/test_main_job.py
+lane2: $(LANE2)/.ready  ## A second environment with newer libraries (1.6 GB), and the tests of what touches pixels
+	$(LANE2)/bin/python -m pytest -n $(JOBS) -q $(LANE2_TESTS)
+
+$(LANE2)/.ready: constraints.txt pyproject.toml tests/lane2.py
+	test -x $(LANE2)/bin/python || $(PYTHON) -m venv $(LANE2)
+	$(PYTHON) -m tests.lane2 $(LANE2)
+	$(LANE2)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(LANE2)/bin/pip install --quiet --disable-pip-version-check -c $(LANE2)/constraints.txt -r $(LANE2)/requirements.txt
+	$(LANE2)/bin/pip install --quiet --disable-pip-version-check --no-deps simple-lama-inpainting==0.1.2
+	$(LANE2)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
 # Every bytecode and every system call is some thousand kills: half an hour on two cores, beside the storm.
 MINUTES ?= 10
 SEED    ?=
@@ -83,6 +101,11 @@ bench: $(READY)  ## Measure speed and quality here; results and the pages in doc
 	$(BIN)/python -m benchmarks.quality $(if $(CLIPS),--clips $(CLIPS))
 	$(BIN)/python -m benchmarks.tables
 
+dist: $(READY)   ## The wheel and the archive of sources, in dist/
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/pip check
+
 clean:           ## Remove what was made here, but for the downloads in the cache
-	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LANE2) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -42,17 +42,19 @@ def build(kind: str, source: Path, into: Path) -> Path:
     return into / done.stdout.splitlines()[-1]
 
 
+def pip(folder: Path, *words: str) -> str:
+    """What pip says, for the environment there: it has none of its own, which would bring an old setuptools."""
+    words = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(folder), *words)
+    return subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True, timeout=120).stdout
+
+
 def installed(wheel: Path, folder: Path) -> Path:
     """The folder of the programs of an environment with the wheel in it, and nothing of this tree.
 
     What the wheel needs is lent from the environment of the tests: a line of a .pth file adds a folder, and takes up
     none of the .pth files there, so not the one by which this tree is installed."""
-    venv.create(folder, with_pip=True)
-    programs = folder / "bin"
-    subprocess.run(
-        [programs / "pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)],
-        check=True, timeout=120,
-    )  # fmt: skip
+    venv.create(folder)
+    pip(folder, "install", "--quiet", "--no-deps", "--no-index", str(wheel))
     (site,) = (folder / "lib").glob("python3*/site-packages")
     (site / "lent.pth").write_text(next(path for path in sys.path if path.endswith("site-packages")) + "\n")
-    return programs
+    return folder / "bin"
