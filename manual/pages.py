@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from manual import commands, diagram, licences, pipeline, stages
+from manual import commands, diagram, licences, metrics, pipeline, stages
 from pipeline.cli.drawing import mermaid
 from pipeline.config import load_config
 
@@ -31,10 +31,10 @@ def with_parts(text: str) -> str | None:
     """The text with what is made between its marks, `<!-- made: NAME -->` and `<!-- made -->`; None where it has none.
 
     Raises KeyError for a NAME that is unknown."""
-    marks = re.compile(r"(<!-- made: ([\w-]+) -->\n).*?(\n<!-- made -->)", re.DOTALL)
+    marks = re.compile(r"(<!-- made: ([\w-]+) -->\n)(?:.*?\n)?(<!-- made -->)", re.DOTALL)
     if not marks.search(text):
         return None
-    return marks.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}{found[3]}", text)
+    return marks.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}\n{found[3]}", text)
 
 
 def write() -> list[Path]:
@@ -55,4 +55,4 @@ def _chart() -> str:
     return f"```mermaid\n{mermaid(plan)}\n```"
 
 
-PARTS = {"licences": licences.table, "chart": _chart}
+PARTS = {"licences": licences.table, "metrics": metrics.table, "chart": _chart}
