@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test suite long lane2 torture check lint types contracts screens docs picture bench dist clean
+.PHONY: help install demo test suite long lane2 torture check lint types contracts screens docs picture bench peers dist clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -100,6 +100,9 @@ bench: $(READY)  ## Measure speed and quality here; results and the pages in doc
 	$(if $(DATA),$(BIN)/python -m benchmarks.strength $(DATA))
 	$(BIN)/python -m benchmarks.quality $(if $(CLIPS),--clips $(CLIPS))
 	$(BIN)/python -m benchmarks.tables
+
+peers: $(READY)  ## Measure others beside us on the same clips (DATA=FOLDER: on the test data too); makes docs/peers.md anew
+	$(BIN)/python -m benchmarks.peers $(if $(DATA),--data $(DATA)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 dist: $(READY)   ## The wheel and the archive of sources, in dist/
 	rm -rf build dist

@@ -9,7 +9,6 @@ from benchmarks.peers_configs import copied, named, paced, unremembered
 from benchmarks.peers_job import Config, Hear, Start
 from benchmarks.peers_start import bar, deface, ffmpeg, last_line, nothing_said, ours, reported, script
 
-
 LIKE_THEM = "output.crf=20"  # as the scripts encode
 
 

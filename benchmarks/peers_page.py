@@ -72,8 +72,13 @@ ABSENT = """## Who is not here, and why
 Content = Mapping[str, Any]
 
 
-def page(content: Content) -> str:
-    """The whole page."""
+def page() -> str:
+    """The page, from the result that is there. Raises ConfigError."""
+    return made(load(RESULT, "peers")) if RESULT.exists() else f"{HEAD}\nNot measured yet.\n\n{ABSENT}"
+
+
+def made(content: Content) -> str:
+    """The whole page of a result."""
     parts = [HEAD]
     done = content["tasks"]
     if any(name in done for name in TITLES):
@@ -88,8 +93,10 @@ def page(content: Content) -> str:
 
 def write() -> None:
     """The page and its plot. Raises OSError, ConfigError."""
+    PAGE.write_text(page())
+    if not RESULT.exists():
+        return
     content = load(RESULT, "peers")
-    PAGE.write_text(page(content))
     PLOT.parent.mkdir(exist_ok=True)
     if not PLOT.exists() or peers_plots.digest(content).encode() not in PLOT.read_bytes():
         peers_plots.draw(PLOT, content)
