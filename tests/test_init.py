@@ -125,6 +125,54 @@ def test_every_default_in_it_is_true_and_every_field_is_there(name: str, tmp_pat
         assert one.config.restart == other.config.restart
 
 
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_it_says_what_it_is_for_and_its_examples_run_the_new_file(name: str) -> None:
+    told, own = (text.splitlines() for text in (shipped()[name].read_text(), render(name, "a/new.yaml")))
+    opening = [line for line in told[1:] if line.startswith("#")]
+    assert opening[0].startswith("# ")
+    assert own[1] == opening[0], "the use, in its first line"
+    assert any(line.startswith("#   cleanplate run a/new.yaml ") for line in own) or name == "compare"
+    assert not any(re.search(rf"cleanplate run {name}( |$)", line) for line in own)
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_each_field_in_it_has_its_meaning_and_no_line_is_long_for_that(name: str) -> None:
+    above, bare = "", []
+    lines = render(name).splitlines()
+    for line in lines:
+        field = re.match(r"^ *(?:# )?(?:- )?([a-z_]+):(?: |$)", line)
+        if field and field[1] not in ("name", "uses", "stages", "with"):
+            bare += [line] if "  # " not in line and not above.lstrip().startswith("#   ") else []
+        above = line
+    assert bare == []
+    assert [line for line in lines if len(line) > 120 and "  # " in line] == []
+
+
+def test_remarks_on_keys_come_along(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "# Turns numbers round.\nname: turning\nstages:\n"
+        '  - {name: ingest, uses: "tests.toys:Numbers"}\n'
+        '  - name: invert  # round they go\n    uses: "tests.toys:Invert"\n    workers: 2   # one is too slow\n'
+        "    with: {sleep: 0.1}  # as if it were hard\n"
+        '  - {name: output, uses: "tests.toys:Collect"}\n'
+    )
+    text = render(str(path))
+    assert "# Turns numbers round.\n" in text
+    for key, remark in (("- name: invert", "round they go"), ("workers: 2", "one is too slow"), ("with:", "as if it")):
+        assert re.search(rf"{key} +# {remark}", text), text
+
+
+def test_of_the_uses_each_is_written_and_checked(tmp_path: Path) -> None:
+    for name in ("privacy-faces", "live-camera"):
+        assert cleanplate("init", name, cwd=tmp_path).stdout.startswith(f"{name}.yaml: check it with")
+        checked = cleanplate("check", f"{name}.yaml", cwd=tmp_path)
+        assert checked.returncode == 0, checked.stderr
+    unknown = cleanplate("init", "privacy-face", cwd=tmp_path)
+    assert unknown.returncode == 2
+    assert "did you mean 'privacy-faces'" in unknown.stderr
+
+
 def test_branches_and_settings_of_a_file_of_ones_own_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(
