@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from manual import commands, diagram, licences, metrics, pipeline, stages
+from manual import commands, diagram, licences, metrics, pipeline, segments, stages
 from pipeline.cli.drawing import mermaid
 from pipeline.config import load_config
 
@@ -20,6 +20,7 @@ def made() -> dict[Path, str]:
     whole = {REFERENCE / name: text for name, text in stages.pages().items()}
     whole |= {REFERENCE / "pipeline.md": pipeline.page(), REFERENCE / "command-line.md": commands.page()}
     whole |= {DOCS / "pictures" / f"{name}.svg": diagram.draw(name) for name in DRAWN}
+    whole[DOCS / "pictures" / "segments.svg"] = segments.draw()
     for path in sorted([ROOT / "README.md", *DOCS.glob("*.md")]):
         text = path.read_text()
         if (filled := with_parts(text)) is not None:
@@ -34,7 +35,7 @@ def with_parts(text: str) -> str | None:
     marks = re.compile(r"(<!-- made: ([\w-]+) -->\n)(?:.*?\n)?(<!-- made -->)", re.DOTALL)
     if not marks.search(text):
         return None
-    return marks.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}\n{found[3]}", text)
+    return marks.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[3]}", text)
 
 
 def write() -> list[Path]:

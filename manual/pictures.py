@@ -38,13 +38,14 @@ class Shot:
     config: str
     sets: tuple[str, ...] = ()
     seconds: int = 6
+    quarters: tuple[int, int] = (1, 3)  # of that time, from which a moment is shown
 
 
 SHOTS = (
     Shot("remove-people", "remove-people", seconds=SECONDS),
-    Shot("remove-target", "remove-target", ("target.targets=['person:1@0']",)),
+    Shot("remove-target", "remove-target", ("target.targets=['620,236,44,118@59']",), seconds=12, quarters=(2, 3)),
     Shot("privacy", "privacy-people", ("cover.effect=silhouette",)),
-    Shot("matting", "matte", ("composite.background=blur", "composite.blur=24")),
+    Shot("matting", "matte", ("composite.background=green",)),
 )
 
 
@@ -60,7 +61,8 @@ def make(shot: Shot, folder: Path) -> Path:
     picture = FOLDER / f"{shot.name}.jpg"
     spec, pairs = open_pairs(street, result)
     moments = most_changed(pairs, round(shot.seconds * spec.rate), fit(spec, CELL), spec.time_base)
-    done, coded = cv2.imencode(".jpg", draw_sheet(moments[1::2]), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    sheet = draw_sheet([moments[quarter] for quarter in shot.quarters])
+    done, coded = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     assert done
     picture.write_bytes(coded.tobytes())
     return picture
