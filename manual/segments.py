@@ -1,4 +1,4 @@
-"""What each segment of a long video looks at, as an SVG drawing: its own time, pre-roll, and what it reaches back to."""
+"""What each segment of a long video looks at, as an SVG drawing: itself, the pre-roll, and what lies before it."""
 
 from __future__ import annotations
 
