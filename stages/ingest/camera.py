@@ -46,7 +46,7 @@ class Camera(Feed):
     rate: float | None = Field(default=None, gt=0, le=1000, description="the same, pictures a second")
     format: Format = Field(default="auto", description="the same; auto: mjpeg, yuyv422 and the camera's own, in turn")
     frozen: float | None = Field(
-        default=2.0, gt=0, description="seconds after which pictures alike to the bit are rejected; None: never"
+        default=2.0, gt=0, description="seconds after which pictures alike to the bit are rejected; none: never"
     )
 
     _strategy: int = PrivateAttr(default=0)

@@ -20,7 +20,7 @@ SCHEME = "lavfi:"
 class Lavfi(File):
     """Frames of a filter graph such as `lavfi:testsrc2=size=640x360:rate=30`, as fast as they can be taken."""
 
-    seconds: float | None = Field(default=None, gt=0, description="where to stop; None: where the graph does")
+    seconds: float | None = Field(default=None, gt=0, description="where to stop; none: where the graph does")
 
     def _container(self) -> InputContainer:
         import av

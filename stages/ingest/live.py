@@ -25,11 +25,11 @@ class Live(Source):
         default=5, ge=0.5, le=3600, description="seconds without a picture after which the source counts as gone"
     )
     give_up: float | None = Field(
-        default=None, gt=0, description="seconds without the source after which the run ends; None: never"
+        default=None, gt=0, description="seconds without the source after which the run ends; none: never"
     )
     check: bool = Field(default=True, description="reject what is no picture: half grey, torn, black for long, noise")
     frozen: float | None = Field(
-        default=None, gt=0, description="seconds after which pictures alike to the bit are rejected; None: never"
+        default=None, gt=0, description="seconds after which pictures alike to the bit are rejected; none: never"
     )
 
     _gate: Gate | None = PrivateAttr(default=None)

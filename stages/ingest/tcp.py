@@ -39,7 +39,7 @@ class Tcp(Live):
 
     input: str = Field(default="", description="where to listen: tcp://HOST:PORT?width=W&height=H&rate=R")
     give_up: float | None = Field(
-        default=None, gt=0, description="seconds without a sender after which the run ends; None: as long as `timeout`"
+        default=None, gt=0, description="seconds without a sender after which the run ends; none: as long as `timeout`"
     )
     framing: Literal["auto", "described"] = Field(
         default="auto", description=f"described: bare pixels are refused; only {FORMATS} says what it holds"
