@@ -36,7 +36,7 @@ def _origin(entry: Entry) -> tuple[str, str]:
     known = KNOWN[entry.weights]
     if known.kind == "package":
         return known.licence, f"the package `{known.requirement or known.source}`"
-    return known.licence, f"<{known.source}>"
+    return known.licence, f"<{known.source}>" if known.kind == "url" else "comes with Cleanplate"
 
 
 def _facts(entry: Entry) -> tuple[str, str]:

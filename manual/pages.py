@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from manual import commands, diagram, licences, metrics, pipeline, segments, stages
+from manual import commands, configurations, diagram, licences, metrics, pipeline, segments, stages
 from pipeline.cli.drawing import mermaid
 from pipeline.config import load_config
 
@@ -19,6 +19,7 @@ def made() -> dict[Path, str]:
     """Every file that is written, with what has to stand in it."""
     whole = {REFERENCE / name: text for name, text in stages.pages().items()}
     whole |= {REFERENCE / "pipeline.md": pipeline.page(), REFERENCE / "command-line.md": commands.page()}
+    whole[REFERENCE / "configurations.md"] = configurations.page()
     whole |= {DOCS / "pictures" / f"{name}.svg": diagram.draw(name) for name in DRAWN}
     whole[DOCS / "pictures" / "segments.svg"] = segments.draw()
     for path in sorted([ROOT / "README.md", *DOCS.glob("*.md")]):
