@@ -20,7 +20,8 @@ import yaml
 
 from pipeline.cli.commands import load
 from pipeline.web.rules import OPEN
-from tests.runs import ROOT
+from tests.runs import ROOT, Run
+from tests.scenes import make_standing
 from tests.test_fences import PACKAGES
 
 DEPLOY = ROOT / "deploy"
@@ -91,10 +92,10 @@ def test_the_service_is_shut_in_as_far_as_it_can_be(standing: Path) -> None:
     assert float(score[1]) <= MOST_EXPOSED, found
 
 
-def test_the_service_may_call_what_frames_workers_and_sandbox_need() -> None:
-    sets = said(program("systemd-analyze"), "syscall-filter")[1]
+def allowed() -> set[str]:
+    """The system calls that the service may make, its sets opened up as this machine's systemd knows them."""
     groups: dict[str, set[str]] = {}
-    for line in sets.splitlines():
+    for line in said(program("systemd-analyze"), "syscall-filter")[1].splitlines():
         if line.startswith("@"):
             group = groups.setdefault(line.strip(), set())
         elif line.startswith(" ") and not line.lstrip().startswith("#"):
@@ -103,12 +104,31 @@ def test_the_service_may_call_what_frames_workers_and_sandbox_need() -> None:
     def members(name: str) -> set[str]:
         return {one for inner in groups[name] for one in members(inner)} if name[0] == "@" else {name}
 
-    allowed = {
-        one for key, value in unit() if key == "SystemCallFilter" for word in value.split() for one in members(word)
-    }
+    given = [word for key, value in unit() if key == "SystemCallFilter" for word in value.split()]
+    return {one for word in given for one in members(word)}
+
+
+def test_the_service_may_call_what_frames_workers_and_sandbox_need_and_nothing_of_an_administrator() -> None:
     needed = {"memfd_create", "fallocate", "pidfd_open", "pidfd_send_signal", "waitid", "prctl", "sendmsg", "setsid"}
-    assert needed | {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "execve"} <= allowed
-    assert not {"mount", "ptrace", "bpf", "kexec_load", "reboot", "init_module"} & allowed
+    assert needed | {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "execve"} <= allowed()
+    assert not {"mount", "ptrace", "bpf", "kexec_load", "reboot", "init_module"} & allowed()
+
+
+@pytest.mark.long
+@pytest.mark.real
+@pytest.mark.timeout(600)
+def test_a_run_calls_nothing_that_the_service_may_not(tmp_path: Path) -> None:
+    """Every system call of every process of a run, counted: ingest, networks, output."""
+    clip = make_standing(tmp_path / "street.mp4", 3)
+    args = ("--input", str(clip), "--output", str(tmp_path / "clean.mp4"))
+    counted = tmp_path / "calls"
+    under = (program("strace"), "-f", "-qq", "-c", "-U", "name", "-o", str(counted))
+    ended = Run(tmp_path, "remove-people", *args, under=under).end(500)
+    assert ended.code == 0, ended.stderr
+    calls = {line.strip() for line in counted.read_text().splitlines() if re.fullmatch(r"\s*[a-z]\w+\s*", line)}
+    calls -= {"syscall", "total"}
+    assert calls >= {"memfd_create", "pidfd_open", "execve"}, "it was seen"
+    assert calls <= allowed()
 
 
 def test_the_two_images_differ_in_torch_and_what_a_gpu_needs_alone() -> None:
