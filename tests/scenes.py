@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 WIDTH, HEIGHT, RATE = 640, 360, 15
+STANDING = (slice(230, 400), slice(50, 100))  # rows and columns of the man at the left, in `make_standing`
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,17 @@ def asset(name: str) -> np.ndarray:
     path = resources.files("ultralytics") / "assets" / name
     with av.open(str(path)) as box:
         return next(box.decode(video=0)).to_ndarray(format="bgr24")
+
+
+def make_standing(path: Path, frames: int = 6) -> Path:
+    """Write a clip of bus.jpg at half its size, 404x540: four people stand there, one of them in STANDING."""
+    picture = np.ascontiguousarray(asset("bus.jpg")[::2, ::2][:, :404])
+    with av.open(str(path), "w") as box:
+        video = box.add_stream("libx264", rate=10, width=picture.shape[1], height=picture.shape[0], pix_fmt="yuv420p")
+        for _ in range(frames):
+            box.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        box.mux(video.encode(None))
+    return path
 
 
 @cache

@@ -11,8 +11,6 @@ import zipfile
 from email.message import Message
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
@@ -20,7 +18,7 @@ from pipeline import __version__
 from pipeline.reading import shipped
 from tests.packaging import build, files_of, installed, pip, sources
 from tests.runs import ROOT
-from tests.scenes import asset
+from tests.scenes import make_standing
 
 EXTRAS = {"offline", "openvino", "onnx", "web", "tui", "cluster", "codec", "bench", "docs", "dev"}
 MOST = 30_000_000  # bytes of the wheel
@@ -117,11 +115,7 @@ def test_installed_elsewhere_it_removes_people_with_its_shipped_configuration(wh
     command = str(programs / "cleanplate")
     assert called(command, "--version").strip() == __version__
     called(command, "check", "privacy-all")
-    with av.open(str(tmp_path / "street.mp4"), "w") as file:
-        stream = file.add_stream("libx264", 10, width=432, height=576, pix_fmt="yuv420p")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(asset("bus.jpg")[:1080:2, ::2][:576, :432]), "bgr24")
-        for packet in [*(one for _ in range(6) for one in stream.encode(picture)), *stream.encode()]:
-            file.mux(packet)
+    make_standing(tmp_path / "street.mp4")
     said = called(command, "run", "remove-people", "--input", "street.mp4", "--output", "clean.mp4", "--offline")
     assert "6 of 6 frames" in said
     assert (tmp_path / "clean.mp4").stat().st_size > 0

@@ -163,14 +163,14 @@ def manifest(
 
 def table(entries: Iterable[Listing]) -> str:
     """The catalogue for people: one line a model, and what to do about the files that are damaged."""
-    lines = [f"{'NAME':<14} {'TASK':<9} {'WEIGHTS':<9} {'CHECKSUM':<10} {'SIZE':>9}  {'LICENCE':<13} SOURCE"]
+    lines = [f"{'NAME':<14} {'TASK':<9} {'WEIGHTS':<9} {'CHECKSUM':<10} {'SIZE':>9}  {'LICENCE':<17} SOURCE"]
     notes = []
     for entry in entries:
         size = f"{entry.size / 1e6:.1f} MB" if entry.size else "-"
         state = entry.state if entry.weights else "none"
         lines.append(
             f"{entry.name:<14} {entry.task:<9} {state:<9} {entry.checksum or '-':<10} {size:>9}  "
-            f"{entry.licence:<13} {entry.source}"
+            f"{entry.licence:<17} {entry.source}"
         )
         if entry.state == "damaged":
             notes.append(entry.detail)
