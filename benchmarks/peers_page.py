@@ -103,39 +103,34 @@ def write() -> None:
 
 
 def _task(name: str, task: Content) -> Iterator[str]:
-    peers = task["peers"]
+    peers = known(task["peers"], task["lama"])
     yield f"## {TITLES[name]}\n"
     few = min(peer["frames"] for peer in peers.values())
     yield CLIPS[name].format(frames=task["frames"], rounds=task["rounds"], lama=task["lama"], few=few) + "\n"
     shown = {**FIGURES, **{key: how for key, how in QUALITY.items() if any(key in one for one in peers.values())}}
-    rows = [[_bold(who, one), *_cells(one, shown, task["lama"])] for who, one in peers.items()]
+    rows = [[_bold(who, one), *_cells(one, shown)] for who, one in peers.items()]
     yield from table(["", *(head for head, _ in shown.values())], rows)
     yield ""
     yield from (f"- **{who}**: {one['says']}" for who, one in peers.items())
     if told := same_steps(peers):
         yield f"\n{told}"
     yield "\nWhere we lose:\n"
-    yield from (f"- {line}" for line in losses(known(peers, task["lama"]), shown) or ["nowhere here"])
+    yield from (f"- {line}" for line in losses(peers, shown) or ["nowhere here"])
     yield f"\nOther programs took {task['others_busy']:.2f} processors meanwhile."
 
 
 def known(peers: Content, lama: str) -> dict[str, Content]:
     """Without the picture's figures of who painted with random weights: they tell about nobody."""
-    blind = lama.startswith("random")
+    blind = "LaMa" if lama.startswith("random") else None
     return {
-        who: {key: value for key, value in one.items() if not (blind and _painted_at_random(one) and key in QUALITY)}
+        who: {key: value for key, value in one.items() if key not in QUALITY} if blind and blind in who else one
         for who, one in peers.items()
     }
 
 
-def _painted_at_random(one: Content) -> bool:
-    return "LaMa" in one["says"]
-
-
-def _cells(one: Content, shown: Mapping[str, tuple[str, str]], lama: str) -> Iterator[str]:
-    (honest,) = known({"": one}, lama).values()
+def _cells(one: Content, shown: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     for key, (_, how) in shown.items():
-        value = honest.get(key)
+        value = one.get(key)
         yield "" if value is None else how.format(value)
 
 
