@@ -1,1 +1,3 @@
-"""What of the documentation is made from the code; `python -m manual` writes it, and nothing of it is shipped."""
+"""What of the documentation is made from the code: `python -m manual` writes it, a test says when it is stale.
+
+It is committed, so that it can be read where no site is built; nothing of this package is shipped."""

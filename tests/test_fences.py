@@ -14,7 +14,7 @@ import pytest
 
 from tests.runs import ROOT
 
-PACKAGES = ("pipeline", "stages", "models", "configs", "benchmarks")
+PACKAGES = ("pipeline", "stages", "models", "configs", "benchmarks", "manual")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
