@@ -9,8 +9,9 @@ from pipeline.cli.commands import SUMMARIES, load
 
 WIDTH = 88  # columns of a page
 
-HEAD = """<!-- Written by `python -m manual` from the commands' own help; change it there. -->
-# The command line
+HEAD = """# The command line
+
+<!-- Written by `python -m manual` from the commands' own help; change it there. -->
 
 What `--help` says of each command. Results go to stdout, everything else to stderr. With `--debug` an error shows its
 traceback; without, it is one line.

@@ -8,8 +8,9 @@ from pathlib import Path
 from pipeline.config import Plan, load_config
 from pipeline.reading import shipped
 
-HEAD = """<!-- Written by `python -m manual` from configs/*.yaml; change it there. -->
-# The shipped configurations
+HEAD = """# The shipped configurations
+
+<!-- Written by `python -m manual` from configs/*.yaml; change it there. -->
 
 `cleanplate run NAME` takes each by its name, `cleanplate check NAME` draws it, and `cleanplate init NAME` writes it out
 with every key that there is. What stands at the top of each file:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -27,7 +28,7 @@ from pipeline.run import run_plan
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 CELL, QUALITY = 400, 82  # width of a picture on a sheet, and of JPEG
 MOVING = Path(__file__).resolve().parent.parent / "docs" / "remove-people.webp"
-SECONDS, HALF, RATE, MOVING_QUALITY = 8, 384, 5, 55  # of the picture that moves: both halves are so wide
+FROM, SECONDS, HALF, RATE, MOVING_QUALITY = 4, 8, 384, 5, 55  # of the one that moves; both halves are so wide
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Shot:
 
 
 SHOTS = (
-    Shot("remove-people", "remove-people", seconds=SECONDS),
+    Shot("remove-people", "remove-people", seconds=FROM + SECONDS),
     Shot("remove-target", "remove-target", ("target.targets=['620,236,44,118@59']",), seconds=12, quarters=(2, 3)),
     Shot("privacy", "privacy-people", ("cover.effect=silhouette",)),
     Shot("matting", "matte", ("composite.background=green",)),
@@ -57,7 +58,7 @@ def make(shot: Shot, folder: Path) -> Path:
     if ended.code:
         raise RunError(f"{shot.name}: {ended.error or ended.code}")
     if shot.name == "remove-people":
-        move(street, result, MOVING)
+        move(street, result, MOVING, begin=FROM)
     picture = FOLDER / f"{shot.name}.jpg"
     spec, pairs = open_pairs(street, result)
     moments = most_changed(pairs, round(shot.seconds * spec.rate), fit(spec, CELL), spec.time_base)
@@ -68,28 +69,25 @@ def make(shot: Shot, folder: Path) -> Path:
     return picture
 
 
-def move(before: Path, after: Path, out: Path) -> None:
-    """An animated WebP of both side by side, RATE pictures a second."""
+def move(before: Path, after: Path, out: Path, *, begin: float = 0) -> None:
+    """An animated WebP of both side by side from the second `begin` on, RATE pictures a second."""
     spec, _ = open_pairs(before, after)
-    every = max(1, round(spec.rate / RATE))
+    wanted = slice(round(begin * spec.rate), None, max(1, round(spec.rate / RATE)))
     with av.open(str(out), "w", format="webp", options={"loop": "0"}) as box:
         stream = box.add_stream("libwebp_anim", rate=Fraction(RATE), options={"quality": str(MOVING_QUALITY)})
         stream.width, stream.height = 2 * HALF, HALF * spec.height // spec.width // 2 * 2
         stream.pix_fmt = "yuv420p"
-        for number, image in enumerate(_both(before, after, (HALF, stream.height), every)):
+        for number, image in enumerate(_both(before, after, (HALF, stream.height), wanted)):
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = number, 1 / Fraction(RATE)
             box.mux(stream.encode(frame))
         box.mux(stream.encode(None))
 
 
-def _both(before: Path, after: Path, size: tuple[int, int], every: int) -> Iterator[Image]:
-    """Input and result side by side, uint8 [h, 2 w, 3] BGR, of each so-many-th frame."""
-    for number, pair in enumerate(open_pairs(before, after)[1]):
-        if number % every == 0:
-            yield np.hstack(
-                [cv2.resize(half, size, interpolation=cv2.INTER_AREA) for half in (pair.before, pair.after)]
-            )
+def _both(before: Path, after: Path, size: tuple[int, int], wanted: slice) -> Iterator[Image]:
+    """Input and result side by side, uint8 [h, 2 w, 3] BGR, of the frames that are wanted."""
+    for pair in islice(open_pairs(before, after)[1], wanted.start, wanted.stop, wanted.step):
+        yield np.hstack([cv2.resize(half, size, interpolation=cv2.INTER_AREA) for half in (pair.before, pair.after)])
 
 
 def main(names: list[str]) -> None:

@@ -10,8 +10,9 @@ from manual.values import cell, default, values
 from pipeline.environment import PREFIX
 from pipeline.plan import Autoscale, GpuConfig, PipelineConfig, RestartPolicy, StageConfig
 
-HEAD = f"""<!-- Written by `python -m manual` from pipeline/plan.py; change it there. -->
-# The keys of a pipeline
+HEAD = f"""# The keys of a pipeline
+
+<!-- Written by `python -m manual` from pipeline/plan.py; change it there. -->
 
 A configuration is a YAML file. `cleanplate check FILE` says whether it is right, `cleanplate init NAME` writes one with
 every key in it, and [cleanplate.schema.json](../cleanplate.schema.json) is its schema, for editors.

@@ -15,8 +15,9 @@ from pipeline.stage import Sink, Source, Stage
 ON_COMMAND_LINE = {"input": "`--input`", "output": "`--output`"}
 SHAPES = {Source: "Source", Sink: "Sink"}
 ORDER = ("ingest", "segmentation", "tracking", "target", "inpainting", "privacy", "matting", "codec", "output")
-HEAD = """<!-- Written by `python -m manual` from the classes themselves; change it there. -->
-# `stages.{name}`
+HEAD = """# stages.{name}
+
+<!-- Written by `python -m manual` from the classes themselves; change it there. -->
 
 {about}
 

@@ -35,10 +35,12 @@ def test_it_holds_both_halves_side_by_side_at_its_own_rate(tmp_path: Path) -> No
     dark, bright = np.full((48, 64, 3), 30, np.uint8), np.full((48, 64, 3), 220, np.uint8)
     before = make_clip(tmp_path / "before.mp4", [dark] * 50)
     after = make_clip(tmp_path / "after.mp4", [bright] * 50)
-    halves = list(pictures._both(before, after, (32, 24), 5))
-    assert len(halves) == 10
+    halves = list(pictures._both(before, after, (32, 24), slice(25, None, 5)))
+    assert len(halves) == 5
     assert halves[0].shape == (24, 64, 3)
     assert halves[0][:, :30].max() < 60 < 180 < halves[0][:, 34:].min()
     out = tmp_path / "moving.webp"
     pictures.move(before, after, out)
     assert out.read_bytes().count(b"ANMF") == 2 * pictures.RATE, "two seconds of it"
+    pictures.move(before, after, out, begin=1)
+    assert out.read_bytes().count(b"ANMF") == pictures.RATE
