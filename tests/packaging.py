@@ -9,8 +9,8 @@ import venv
 from pathlib import Path
 
 from tests.runs import ROOT
-from tests.test_fences import PACKAGES
 
+PACKAGES = ("pipeline", "stages", "models", "configs", "benchmarks")
 NEEDED = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md", "constraints.txt")
 BUILD = "import sys; from setuptools import build_meta as b; print(getattr(b, 'build_' + sys.argv[1])(sys.argv[2]))"
 

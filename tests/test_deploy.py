@@ -20,9 +20,9 @@ import yaml
 
 from pipeline.cli.commands import load
 from pipeline.web.rules import OPEN
+from tests.packaging import PACKAGES
 from tests.runs import ROOT, Run
 from tests.scenes import make_standing
-from tests.test_fences import PACKAGES
 
 DEPLOY = ROOT / "deploy"
 IMAGES = ("Dockerfile", "Dockerfile.cuda")

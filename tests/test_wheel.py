@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 from pipeline import __version__
 from pipeline.reading import shipped
-from tests.packaging import build, files_of, installed, pip, sources
+from tests.packaging import PACKAGES, build, files_of, installed, pip, sources
 from tests.runs import ROOT
 from tests.scenes import make_standing
 
@@ -78,6 +78,11 @@ def test_what_is_pinned_is_within_what_is_asked_for(facts: Message) -> None:
     for need in needs:
         pin = pins.get(need.name.lower().replace("_", "-"))
         assert pin is None or need.specifier.contains(pin), f"{need} is pinned to {pin}"
+
+
+def test_what_is_shipped_is_named_there_and_here() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert {name.partition(".")[0] for name in settings["packages"]} == set(PACKAGES)
 
 
 def test_the_version_stands_in_one_place() -> None:
