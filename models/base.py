@@ -197,6 +197,7 @@ class Inpainter(Protocol):
         order, as they are done. No crop's picture depends on the other crops."""
         ...
 
-    def warm_up(self) -> float:
-        """Run once; return the seconds of the slowest step after the first."""
+    def warm_up(self, *, every: bool = True) -> float:
+        """Run until steady, at `every` size that it works at or at the likeliest alone: the others are made ready when
+        they are first needed. Return about how many seconds a crop takes at most."""
         ...

@@ -79,5 +79,14 @@ def scaled(height: int, width: int, scale: float) -> Fit:
     return Fit((height, width), inner, inner)
 
 
+def sample(count: int, height: int, width: int) -> Crop:
+    """Pictures of noise, each darker than the one before: told apart by their means as by their pixels."""
+    images = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), np.uint8)
+    images >>= np.arange(count, dtype=np.uint8)[:, None, None, None]
+    holes = np.zeros((count, height, width), np.uint8)
+    holes[:, height // 4 : height // 2, width // 4 : width // 2] = 255
+    return images, holes
+
+
 def _ratio(size: tuple[int, int], height: int, width: int) -> float:
     return min(1.0, size[0] / height, size[1] / width)

@@ -16,9 +16,10 @@ from models.base import ModelError, ModelInfo
 from models.codec_entropy import Models
 from models.codec_network import CodecNetwork
 from models.codec_picture import table_shapes
-from models.codec_weights import SHIPPED, read
 from models.device import choose, to_channels_last
+from models.tensors import read
 
+SHIPPED = Path(__file__).with_name("codec.safetensors")
 TABLE = "table."  # what the names of tables begin with
 
 

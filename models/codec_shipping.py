@@ -13,7 +13,7 @@ from models.codec_counting import count
 from models.codec_loading import TABLE
 from models.codec_material import Shot
 from models.codec_network import CodecNetwork
-from models.codec_weights import Arrays, write
+from models.tensors import Arrays, write
 
 SMOOTH = 5  # lines of the log that make a point of the curve
 SHOWN = (("bits", "bits a pixel"), ("region_db", "region, dB"), ("background_db", "background, dB"), ("head", "head"))

@@ -12,7 +12,7 @@ from models.base import Image
 LEAST, MOST = 0.03, 0.5  # of the picture that is hole
 TRIES = 8
 KINDS = ("person", "strokes", "boxes")
-SHARES = (0.5, 0.25, 0.25)
+SHARES = (0.45, 0.4, 0.15)
 
 Random = np.random.Generator
 Point = tuple[float, float]
@@ -63,7 +63,7 @@ def _strokes(into: Image, random: Random) -> None:
     side = into.shape[0]
     for _ in range(random.integers(1, 4)):
         at, turn = random.uniform(0, side, 2), random.uniform(0, 2 * np.pi)
-        width = side * random.uniform(0.04, 0.16)
+        width = side * random.uniform(0.02, 0.14)
         for _ in range(random.integers(2, 7)):
             turn += random.normal(0, 0.8)
             to = at + side * random.uniform(0.08, 0.3) * np.array([np.cos(turn), np.sin(turn)])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, leaky_relu, max_pool2d, softplus
 
 POOLS = (8, 32)  # pixels a side of the means that have to be right: no cast of colour
+SMOOTH = 0.02  # below which a difference counts less than in proportion
 SCALES = 3  # at which differences of neighbours have to be right
 CRITIC = (32, 64, 128)  # its channels
 PENALTY = 0.5  # of R1 (Mescheder et al., ICML 2018), on values -1..1
@@ -20,9 +22,7 @@ class Critic(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (3, *CRITIC)
-        self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 4, 2, 1) for before, after in zip(widths, widths[1:], strict=False)
-        )
+        self.layers = nn.ModuleList(nn.Conv2d(before, after, 4, 2, 1) for before, after in pairwise(widths))
         self.last = nn.Conv2d(CRITIC[-1], CRITIC[-1], 3, padding=1)
         self.verdict = nn.Conv2d(CRITIC[-1], 1, 3, padding=1)
 
@@ -36,22 +36,26 @@ class Critic(nn.Module):
 
 
 def distances(answer: Tensor, truth: Tensor, hole: Tensor) -> dict[str, Tensor]:
-    """What it is off by: in the hole and around it, in its means, and in the differences of neighbours.
+    """What it is off by in the hole: pixel by pixel, in its means, and in the differences of neighbours.
 
-    `answer` and `truth` [B, 3, H, W] of 0..1, `hole` [B, 1, H, W]. Means of absolute differences."""
-    off = answer - truth
-    inside, share = off * hole, 3 * hole.sum()
-    filled = truth + inside
+    `answer` and `truth` [B, 3, H, W] of 0..1, `hole` [B, 1, H, W]. Means of absolute differences, small ones squared;
+    and of squares, which large ones make up."""
+    inside = (answer - truth) * hole
     return {
-        "hole": inside.abs().sum() / share,
-        "around": (off * (1 - hole)).abs().mean(),
+        "hole": _size(inside).sum() / (3 * hole.sum()),
+        "squares": inside.square().sum() / (3 * hole.sum()),
         "means": torch.stack([_pooled(inside, hole, side) for side in POOLS]).mean(),
-        "edges": _differences(filled, truth, hole),
+        "edges": _differences(truth + inside, truth, hole),
     }
 
 
+def _size(off: Tensor) -> Tensor:
+    """Absolute, but smooth about 0 (Charbonnier et al., ICIP 1994): what is nearly right is not pushed to and fro."""
+    return (off.square() + SMOOTH**2).sqrt() - SMOOTH
+
+
 def _pooled(inside: Tensor, hole: Tensor, side: int) -> Tensor:
-    return avg_pool2d(inside, side).abs().sum() / (3 * avg_pool2d(hole, side).sum())
+    return _size(avg_pool2d(inside, side)).sum() / (3 * avg_pool2d(hole, side).sum())
 
 
 def _differences(filled: Tensor, truth: Tensor, hole: Tensor) -> Tensor:
@@ -62,7 +66,7 @@ def _differences(filled: Tensor, truth: Tensor, hole: Tensor) -> Tensor:
         share = 3 * near.sum().clamp(min=1)
         off = filled - truth
         across, down = off[..., 1:] - off[..., :-1], off[..., 1:, :] - off[..., :-1, :]
-        total = (across * near[..., 1:]).abs().sum() + (down * near[..., 1:, :]).abs().sum()
+        total = (_size(across) * near[..., 1:]).sum() + (_size(down) * near[..., 1:, :]).sum()
         found.append(total / share)
         filled, truth, near = avg_pool2d(filled, 2), avg_pool2d(truth, 2), max_pool2d(near, 2)
     return torch.stack(found).mean()

@@ -2,19 +2,21 @@
 
 Its parts are known ones: a U of convolutions whose deepest blocks also see the whole picture at once through its
 spectrum (Suvorov et al., WACV 2022; Chi et al., NeurIPS 2020), and attention that carries fine detail from where it
-is known to where it is not (Zeng et al., CVPR 2019, Yi et al., CVPR 2020). There is no norm whose answer depends on
-the batch. The residual begins at nothing: an untrained network gives the membrane.
+is known to where it is not (Zeng et al., CVPR 2019, Yi et al., CVPR 2020). It learns with batch norms, which are
+folded into its convolutions before it is shipped: one picture is filled as a batch is.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, normalize, pixel_shuffle, pixel_unshuffle, relu, softmax
+from torch.nn.functional import avg_pool2d, leaky_relu, normalize, pixel_shuffle, pixel_unshuffle, softmax
 
 from models.canvas import FIXED
 from models.lama_fourier import back_by_products, forth_by_products, matrices
-from models.membrane import known_mean, membrane
+from models.membrane import known_light, membrane
 
 FINE, MIDDLE, DEEP = 48, 96, 192  # channels at a half, a quarter and an eighth of the size
 GLOBAL = DEEP // 2  # of the deep ones, also mixed frequency by frequency
@@ -24,24 +26,34 @@ CELL = 8  # pixels a side of a place
 STRETCH = CELL // 2  # of its detail, at half the size
 SHARP = 10.0  # by which likeness is multiplied, at first
 UNKNOWN = 30.0  # by which a place counts as less alike for being all hole
-GAIN = 0.3  # of a block's answer, at first
+GAIN = 0.2  # of a block's answer, at first
+LITTLE = 0.1  # of the whole's, which is added to the membrane
+SPREAD = 0.4  # standard deviation of the colours that it is shown
+USUAL = 0.2  # of those of a picture, 0..1
+SLOPE = 0.1  # of what is below 0: a unit that is never above it would learn nothing more
+
+
+def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1, *, learning: bool) -> nn.Module:
+    """A convolution; while it learns, normed."""
+    conv = nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=not learning)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs)) if learning else conv
 
 
 class GlobalBlock(nn.Module):
     """Convolves, mixes half of the channels over the whole picture, and adds."""
 
-    def __init__(self) -> None:
+    def __init__(self, learning: bool) -> None:
         super().__init__()
-        self.near = nn.Conv2d(DEEP, DEEP, 3, padding=1)
-        self.mixing = nn.Conv2d(2 * GLOBAL, 2 * GLOBAL, 1)
-        self.after = nn.Conv2d(DEEP, DEEP, 1)
-        with torch.no_grad():
-            self.after.weight.mul_(GAIN)
+        self.near = _conv(DEEP, DEEP, learning=learning)
+        self.mixing = _conv(2 * GLOBAL, 2 * GLOBAL, 1, learning=learning)
+        self.after = _conv(DEEP, DEEP, 1, learning=learning)
+        if isinstance(self.after, nn.Sequential):
+            nn.init.constant_(self.after[1].weight, GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         by = matrices(x.shape[2], x.shape[3], x)
-        y = relu(self.near(x))
-        spectrum = relu(self.mixing(forth_by_products(y[:, :GLOBAL], by)))
+        y = _bent(self.near(x))
+        spectrum = _bent(self.mixing(forth_by_products(y[:, :GLOBAL], by)))
         wide = y[:, :GLOBAL] + back_by_products(spectrum, by)
         return x + self.after(torch.cat([wide, y[:, GLOBAL:]], 1))  # type: ignore[no-any-return]
 
@@ -72,42 +84,50 @@ class InfillNetwork(nn.Module):
     [B, 3, H, W], about 0..1. Sides are multiples of 32."""
 
     channels = 4  # of a canvas: B, G, R, hole; see `models.engines`
+    drawing = "models.infill_openvino:graph"
     fixed = True
     sizes = len(FIXED)
 
-    def __init__(self) -> None:
+    def __init__(self, *, learning: bool = False) -> None:
+        """`learning`: with batch norms, which `models.infill_shipping` folds away."""
         super().__init__()
-        self.enter = nn.Conv2d(4 * 4, FINE, 3, padding=1)
-        self.fine = nn.Conv2d(FINE, FINE, 3, padding=1)
-        self.to_middle = nn.Conv2d(FINE, MIDDLE, 3, 2, 1)
-        self.middle = nn.Conv2d(MIDDLE, MIDDLE, 3, padding=1)
-        self.to_deep = nn.Conv2d(MIDDLE, DEEP, 3, 2, 1)
-        self.blocks = nn.Sequential(*(GlobalBlock() for _ in range(BLOCKS)))
+        conv = partial(_conv, learning=learning)
+        self.enter = conv(4 * 4, FINE)
+        self.fine = conv(FINE, FINE)
+        self.to_middle = conv(FINE, MIDDLE, stride=2)
+        self.middle = conv(MIDDLE, MIDDLE)
+        self.to_deep = conv(MIDDLE, DEEP, stride=2)
+        self.blocks = nn.Sequential(*(GlobalBlock(learning) for _ in range(BLOCKS)))
         self.carrying = Carrying()
-        self.from_deep = nn.Conv2d(DEEP, 4 * MIDDLE, 1)
-        self.join_middle = nn.Conv2d(2 * MIDDLE, MIDDLE, 3, padding=1)
-        self.again_middle = nn.Conv2d(MIDDLE, MIDDLE, 3, padding=1)
-        self.from_middle = nn.Conv2d(MIDDLE, 4 * FINE, 1)
-        self.join_fine = nn.Conv2d(2 * FINE + CARRIED, FINE, 3, padding=1)
+        self.from_deep = conv(DEEP, 4 * MIDDLE, 1)
+        self.join_middle = conv(2 * MIDDLE, MIDDLE)
+        self.again_middle = conv(MIDDLE, MIDDLE)
+        self.from_middle = conv(MIDDLE, 4 * FINE, 1)
+        self.join_fine = conv(2 * FINE + CARRIED, FINE)
         self.leave = nn.Conv2d(FINE, 3 * 4, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        assert self.leave.bias is not None
-        nn.init.zeros_(self.leave.bias)
+        with torch.no_grad():
+            self.leave.weight.mul_(LITTLE)
 
     def forward(self, canvas: Tensor) -> tuple[Tensor]:
         hole, picture = canvas[:, :1], canvas[:, 1:]
         smooth = membrane(picture, hole)
-        # About the mean of what is known: what is lighter or darker as a whole is filled alike.
-        shown = torch.cat([2 * (smooth - known_mean(picture, hole)), hole], 1)
-        fine = relu(self.enter(pixel_unshuffle(shown, 2)))
-        fine = fine + relu(self.fine(fine))
-        middle = relu(self.to_middle(fine))
-        middle = middle + relu(self.middle(middle))
-        deep = self.blocks(relu(self.to_deep(middle)))
+        # Measured by what is known: what is lighter or fainter as a whole is filled alike.
+        mean, spread = known_light(picture, hole)
+        shown = torch.cat([SPREAD * (smooth - mean) / spread, hole], 1)
+        fine = _bent(self.enter(pixel_unshuffle(shown, 2)))
+        fine = fine + _bent(self.fine(fine))
+        middle = _bent(self.to_middle(fine))
+        middle = middle + _bent(self.middle(middle))
+        deep = self.blocks(_bent(self.to_deep(middle)))
         carried = self.carrying(deep, fine, hole)
         up = pixel_shuffle(self.from_deep(deep), 2)
-        up = relu(self.join_middle(torch.cat([up, middle], 1)))
-        up = up + relu(self.again_middle(up))
+        up = _bent(self.join_middle(torch.cat([up, middle], 1)))
+        up = up + _bent(self.again_middle(up))
         up = pixel_shuffle(self.from_middle(up), 2)
-        up = relu(self.join_fine(torch.cat([up, fine, carried], 1)))
-        return (smooth + pixel_shuffle(self.leave(up), 2).to(smooth.dtype),)
+        up = _bent(self.join_fine(torch.cat([up, fine, carried], 1)))
+        residual = pixel_shuffle(self.leave(up), 2).to(smooth.dtype)
+        return (smooth + hole * residual * (spread / USUAL),)
+
+
+def _bent(x: Tensor) -> Tensor:
+    return leaky_relu(x, SLOPE)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.codec_weights import write
+from models.infill_network import InfillNetwork
+from models.tensors import write
 
 SMOOTH = 8  # lines of the log that make a point of the curve
 SHOWN = (
@@ -17,10 +21,40 @@ SHOWN = (
 )  # fmt: skip
 
 
-def ship(checkpoint: Path, out: Path) -> None:
-    """Write the mean of a checkpoint's weights, rounded to half precision, as safetensors."""
-    state = torch.load(checkpoint, "cpu", weights_only=True)["mean"]
+def ship(checkpoint: Path, lessons: Iterable[Tensor], out: Path) -> None:
+    """Write the mean of a checkpoint's weights as safetensors, rounded to half precision; its norms are measured
+    anew on `lessons`, batches [B, 4, H, W], and folded into the convolutions."""
+    network = InfillNetwork(learning=True)
+    network.load_state_dict(torch.load(checkpoint, "cpu", weights_only=True)["mean"])
+    state = folded(measured(network, lessons)).state_dict()
     write(out, {name: value.to(torch.float16).contiguous().numpy() for name, value in state.items()})
+
+
+@torch.no_grad()
+def measured(network: InfillNetwork, lessons: Iterable[Tensor]) -> InfillNetwork:
+    """The network with its norms as they are on average over the batches: those of the mean of weights are not the
+    mean of the norms."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None  # all batches count alike
+    network.train()
+    for canvas in lessons:
+        network(canvas)
+    return network.eval()
+
+
+def folded(network: InfillNetwork) -> InfillNetwork:
+    """As the network answers in evaluation, without norms."""
+    plain = InfillNetwork().eval()
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.Sequential) and len(layer) == 2 and isinstance(layer[1], nn.BatchNorm2d):
+            conv = layer[0]
+            assert isinstance(conv, nn.Conv2d)
+            plain.get_submodule(name).load_state_dict(fuse_conv_bn_eval(conv, layer[1]).state_dict())
+    plain.carrying.load_state_dict(network.carrying.state_dict())
+    plain.leave.load_state_dict(network.leave.state_dict())
+    return plain
 
 
 def plot(log: Path, out: Path) -> None:
@@ -37,7 +71,9 @@ def plot(log: Path, out: Path) -> None:
     for axis, (column, label) in zip(axes.flat, SHOWN, strict=True):
         values = np.array([float(row[column]) for row in rows])
         axis.plot(steps, values, color="0.8", linewidth=0.5)
-        starts = [at for at in range(0, len(values) - SMOOTH + 1, SMOOTH) if np.isfinite(values[at : at + SMOOTH]).any()]
+        starts = [
+            at for at in range(0, len(values) - SMOOTH + 1, SMOOTH) if np.isfinite(values[at : at + SMOOTH]).any()
+        ]
         axis.plot([steps[at + SMOOTH // 2] for at in starts], [np.nanmean(values[at : at + SMOOTH]) for at in starts])
         axis.set_ylabel(label)
     figure.supxlabel("steps")

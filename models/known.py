@@ -12,9 +12,9 @@ class Weights:
     file brought here is recorded, and holds from there on. `size` in bytes, 0 where not known."""
 
     name: str
-    kind: Literal["package", "url"]
-    source: str  # the distribution that holds it, or its URL
-    file: str  # its path within the distribution, or its name in the weights folder
+    kind: Literal["package", "url", "shipped"]
+    source: str  # the distribution that holds it (this one: shipped), or its URL
+    file: str  # its path within the distribution, beside this module, or its name in the weights folder
     checksum: str
     licence: str
     size: int = 0
@@ -75,6 +75,17 @@ _BIG_LAMA = Weights(
     env="LAMA_MODEL",
 )
 
+_INFILL = Weights(
+    name="infill",
+    kind="shipped",
+    source="cleanplate",
+    file="infill.safetensors",
+    checksum="sha256:350cb35eb2bbe3b4dbab2aecf82351ccd8fbfa15e8b96121811114594830213c",
+    licence="AGPL-3.0-or-later",
+    size=6_364_938,
+    requirement="cleanplate",
+)
+
 # Sizes and digests of the release v8.4.0 are those that GitHub states for its assets.
 KNOWN: dict[str, Weights] = {
     weights.name: weights
@@ -110,5 +121,6 @@ KNOWN: dict[str, Weights] = {
         ),
         _CENTERFACE,
         _BIG_LAMA,
+        _INFILL,
     )
 }

@@ -1,48 +1,24 @@
-"""LaMa (Suvorov et al., WACV 2022): invents texture in large holes; crops go through it at a few fixed sizes."""
+"""LaMa (Suvorov et al., WACV 2022): invents texture in large holes."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import Any
 
 from models import lama_weights, weights
-from models.base import Crop, Image, ModelError, ModelInfo
-from models.canvas import FIXED, MANY, MAX_PIXELS, Fit, Sizes, fit_for
+from models.base import ModelError, ModelInfo
+from models.canvas import FIXED, MANY, Sizes
 from models.device import Precision, choose
 from models.engines import Name
-from models.lama_engine import Fast
-from models.lama_script import Script, load, sample
+from models.lama_script import Script, load
+from models.network_inpainter import NetworkInpainter, Runner
+from models.on_engine import OnEngine
 
-WARM_S = 30.0  # after which no further size is made ready at the start
 PIXEL_S = 6e-6  # seconds that a pixel takes, until it has been measured
 
 
-class Runner(Protocol):
-    """Runs the network. `batches`: several pictures at once are no slower than one after the other."""
-
-    name: str
-    device: str
-    precision: str
-    note: str
-    batches: bool
-
-    def __call__(self, images: Image, holes: Image) -> Tensor:
-        """uint8 [B, H, W, 3] BGR and [B, H, W] to float32 RGB [B, 3, H, W], about 0..1."""
-        ...
-
-
-class Lama:
-    """Crops are worked on at fixed sizes (`models.canvas`), those of one size together. Follows
-    `models.base.Inpainter`.
-
-    Of big-lama itself the weights are taken, for a generator of our own that runs several times as fast; any other
+class Lama(NetworkInpainter):
+    """Of big-lama itself the weights are taken, for a generator of our own that runs several times as fast; any other
     network runs as it is."""
 
     def __init__(
@@ -62,92 +38,10 @@ class Lama:
         path = weights.locate(weights_file or "big-lama")
         if precision == "float16":
             raise ModelError(f"lama: {precision = } is too coarse for it; next: bfloat16 or float32")
-        self._runner = _runner(path, engine, device, precision)
-        self._on_gpu = self._runner.device.startswith("cuda")
-        self._sizes: Sizes = MANY if self._runner.name == "torchscript" and not self._on_gpu else FIXED
-        self._budget = MAX_PIXELS * (4 if self._on_gpu else 1)  # of one batch
-        self._seconds: dict[tuple[int, int], float] = {}  # that a canvas of a size took
-        ran = self._runner.device, self._runner.precision, self._runner.name, self._runner.note
-        self.info = ModelInfo("big-lama", str(path), weights.sha256(path), *ran)
-
-    def window(self, height: int, width: int) -> tuple[int, int]:
-        """The fixed size that a crop is padded to anyway; that of the crop where it must be reduced."""
-        fit = fit_for(height, width, self._sizes)
-        return (height, width) if fit.scaled else fit.size
-
-    def cost(self, height: int, width: int) -> float:
-        """About how many seconds a crop of that size takes, as measured by `warm_up`: that of the fixed size that holds
-        it, or in proportion to its pixels."""
-        size = fit_for(height, width, self._sizes).size
-        if size in self._seconds:
-            return self._seconds[size]
-        pixels = size[0] * size[1]
-        known = min(self._seconds, key=lambda other: abs(math.log(other[0] * other[1] / pixels)), default=None)
-        return pixels * (PIXEL_S if known is None else self._seconds[known] / (known[0] * known[1]))
-
-    def inpaint(self, image: Image, hole: Image) -> Image:
-        """`image` uint8 [h, w, 3] BGR, `hole` uint8 [h, w] (255: fill); a new picture of exactly that size."""
-        ((_, result),) = self.inpaint_many([(image, hole)])
-        if result is None:
-            raise FloatingPointError("LaMa's output is not finite")
-        return result
-
-    def inpaint_many(self, crops: Sequence[Crop]) -> Iterator[tuple[int, Image | None]]:
-        """Every crop's index and picture, those of one fixed size batch by batch; None where it is not finite."""
-        groups: dict[tuple[int, int], list[int]] = {}
-        fits = [fit_for(*hole.shape, self._sizes) for _, hole in crops]
-        for at, fit in enumerate(fits):
-            groups.setdefault(fit.size, []).append(at)
-        for size, group in groups.items():
-            done = 0
-            while done < len(group):
-                batch = group[done : done + self._at_once(size, len(group) - done)]
-                images, holes = zip(*(fits[at].lay(*crops[at]) for at in batch), strict=True)
-                for at, answer in zip(batch, self._answers(np.stack(images), np.stack(holes)), strict=True):
-                    yield at, _picture(answer, fits[at])
-                done += len(batch)
-
-    def warm_up(self) -> float:
-        """Run twice at every fixed size, the likeliest first, for at most half a minute; a size that is left out is
-        made ready when it is first needed. Return the seconds of the slowest second run.
-
-        What comes out is not judged."""
-        sizes = self._sizes if self._sizes != MANY else ((128, 128), (512, 512))
-        started = time.perf_counter()
-        for size in sizes:
-            if self._seconds and time.perf_counter() - started > WARM_S:
-                break
-            for count in (1, 2, 4) if self._on_gpu and self._runner.batches else (1,):
-                self._timed(size, count)
-            self._seconds[size] = self._timed(size, 1)
-        return max(self._seconds.values())
-
-    def _timed(self, size: tuple[int, int], count: int) -> float:
-        images, holes = sample(count, *size)
-        started = time.perf_counter()
-        self._forward(images, holes).cpu()
-        return time.perf_counter() - started
-
-    def _at_once(self, size: tuple[int, int], left: int) -> int:
-        """How many of that size make the next batch: a power of two, so that shapes repeat."""
-        most = max(1, min(left, self._budget // (size[0] * size[1]))) if self._runner.batches else 1
-        return 1 << (most.bit_length() - 1)
-
-    def _answers(self, images: Image, holes: Image) -> Tensor:
-        """As `_forward`; where memory runs out, once more in two halves, and from then on in smaller batches."""
-        try:
-            return self._forward(images, holes)
-        except torch.OutOfMemoryError:
-            self._budget = max(1, self._budget // 2)
-        torch.cuda.empty_cache()
-        half = -(-len(images) // 2)
-        # A copy of the first half: the second may come to lie where it does.
-        return torch.cat(
-            [self._forward(images[at : at + half], holes[at : at + half]).clone() for at in range(0, len(images), half)]
-        )
-
-    def _forward(self, images: Image, holes: Image) -> Tensor:
-        return self._runner(images, holes)
+        runner = _runner(path, engine, device, precision)
+        sizes: Sizes = MANY if runner.name == "torchscript" and not runner.device.startswith("cuda") else FIXED
+        ran = runner.device, runner.precision, runner.name, runner.note
+        super().__init__(runner, sizes, ModelInfo("big-lama", str(path), weights.sha256(path), *ran), PIXEL_S)
 
 
 def _runner(path: Path, engine: Name, device: str, precision: Precision) -> Runner:
@@ -159,20 +53,10 @@ def _runner(path: Path, engine: Name, device: str, precision: Precision) -> Runn
     except ModelError as error:
         network, note = None, f"{path} runs as it is, not several times as fast: {error}"
     if network is not None:
-        return Fast(network, engine, device, precision, weights.sha256(path))
+        return OnEngine(network, f"big-lama-{weights.sha256(path)}", engine, device, precision)
     if engine not in ("auto", "torch"):
         why = note or f"{path} is not big-lama"
         raise ModelError(f"lama: {engine = } runs big-lama only; {why}; next: engine auto or torch")
     runner: Any = Script(script, path, device, precision)
     runner.note = note
     return runner  # type: ignore[no-any-return]
-
-
-def _picture(answer: Tensor, fit: Fit) -> Image | None:
-    """Float RGB [3, H, W] as uint8 BGR of the crop's own size; None where it is not finite."""
-    height, width = fit.inner
-    answer = answer[:, :height, :width]
-    if not bool(torch.isfinite(answer).all()):
-        return None
-    pixels = answer.mul(255).round().clamp(0, 255).byte().flip(0).permute(1, 2, 0).cpu()
-    return fit.take(pixels.contiguous().numpy())

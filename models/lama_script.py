@@ -7,11 +7,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from models.base import Crop, Image, ModelError
+from models.base import Image, ModelError
+from models.canvas import sample
 from models.device import Precision, choose, digits
 
 PROBE = 64  # pixels a side of what a network is tried out on
@@ -100,15 +100,6 @@ def simple_lama(path: Path, device: torch.device) -> Any:
             del os.environ["LAMA_MODEL"]
         else:
             os.environ["LAMA_MODEL"] = before
-
-
-def sample(count: int, height: int, width: int) -> Crop:
-    """Pictures of noise, each darker than the one before: told apart by their means as by their pixels."""
-    images = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), np.uint8)
-    images >>= np.arange(count, dtype=np.uint8)[:, None, None, None]
-    holes = np.zeros((count, height, width), np.uint8)
-    holes[:, height // 4 : height // 2, width // 4 : width // 2] = 255
-    return images, holes
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -1,24 +1,27 @@
-"""The membrane over a hole: the smooth surface between its edges, on tensors; what a network adds to, and knows no network.
+"""The membrane over a hole, on tensors: the surface between its edges that bends least, which a network adds to.
 
-As `models.pushpull`, for the inside of a network: averages of what is known, each of the next coarser level where the
-finer one knows nothing (Gortler and others, The Lumigraph, 1996, section 3.4).
+Begun as `models.pushpull`, with averages of what is known, each of the next coarser level where the finer one knows
+nothing (Gortler and others, The Lumigraph, 1996, section 3.4), and relaxed at every level on the way back, so that it
+comes near the solution of Laplace's equation.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
 LEVELS = 5  # of halving: sides are multiples of 32
 SATURATION = 4.0  # how much of a coarse pixel must be known for it to count as known: a quarter
-SPREAD = 4  # rounds by which the coarsest level spreads into what it does not know
+ROUNDS = 10  # of relaxing at each level
+FLATTEST = 1e-3  # deviation: below it there is nothing to see
 LEAST = 1e-6  # of a weight, below which nothing is known
 
 
+@torch.no_grad()
 def membrane(picture: Tensor, hole: Tensor) -> Tensor:
     """`picture` [B, C, H, W] with the hole filled; `hole` [B, 1, H, W], 1 inside, 0 outside. Whatever the picture is
-    in the hole has no part in it. With nothing known it is 0."""
+    in the hole has no part in it. With nothing known it is 0. Nothing is learned through it."""
     weights = 1 - hole
     sums = picture * weights
     levels = [(sums, weights)]
@@ -27,27 +30,30 @@ def membrane(picture: Tensor, hole: Tensor) -> Tensor:
         gain = (weights * SATURATION).clamp(max=1) / weights.clamp(min=LEAST)
         sums, weights = sums * gain, weights * gain
         levels.append((sums, weights))
-    colours = _spread(*levels[-1])
+    mean = sums.mean((2, 3), keepdim=True) / weights.mean((2, 3), keepdim=True).clamp(min=LEAST)
+    colours = _relaxed(sums + mean * (1 - weights), weights)
     for sums, weights in reversed(levels[:-1]):
         coarse = interpolate(colours, scale_factor=2.0, mode="bilinear", align_corners=False)
-        colours = sums + coarse * (1 - weights)
+        colours = _relaxed(sums + coarse * (1 - weights), weights)
     return colours
 
 
-def _spread(sums: Tensor, weights: Tensor) -> Tensor:
-    """The colours of the coarsest level: from neighbours where it knows nothing, at last their mean."""
-    mean = sums.mean((2, 3), keepdim=True) / weights.mean((2, 3), keepdim=True).clamp(min=LEAST)
-    for _ in range(SPREAD):
-        near, known = (avg_pool2d(part, 3, 1, 1) for part in (sums, weights))
-        gain = (known * SATURATION).clamp(max=1) / known.clamp(min=LEAST)
-        sums = sums + near * gain * (1 - weights)
-        weights = weights + known * gain * (1 - weights)
-    return sums + mean * (1 - weights)
+def _relaxed(colours: Tensor, weights: Tensor) -> Tensor:
+    """What is not known drawn towards the mean of its four neighbours."""
+    unknown = 1 - weights
+    for _ in range(ROUNDS):
+        framed = pad(colours, (1, 1, 1, 1), mode="replicate")
+        across = framed[..., 1:-1, 2:] + framed[..., 1:-1, :-2]
+        down = framed[..., 2:, 1:-1] + framed[..., :-2, 1:-1]
+        colours = torch.lerp(colours, (across + down) / 4, unknown)
+    return colours
 
 
-def known_mean(picture: Tensor, hole: Tensor) -> Tensor:
-    """The mean colour [B, C, 1, 1] of what is known."""
+def known_light(picture: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
+    """Of what is known the mean colour [B, C, 1, 1] and the standard deviation from it [B, 1, 1, 1], at least
+    FLATTEST."""
     weights = 1 - hole
-    total = (picture * weights).sum((2, 3), keepdim=True)
-    found: Tensor = total / torch.clamp(weights.sum((2, 3), keepdim=True), min=1.0)
-    return found
+    count = weights.sum((2, 3), keepdim=True).clamp(min=1)
+    mean = (picture * weights).sum((2, 3), keepdim=True) / count
+    squares = ((picture - mean).square() * weights).sum((2, 3), keepdim=True) / count
+    return mean, squares.mean(1, keepdim=True).sqrt().clamp(min=FLATTEST)

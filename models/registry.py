@@ -41,6 +41,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("plate-cascade", "detect", "models.cascade:PlateCascade", source="OpenCV", licence="Apache-2.0"),
     Entry("mobile_sam", "prompt", "models.promptable:Promptable", weights="mobile_sam"),
     Entry("sam2", "prompt", "models.promptable:Promptable", weights="sam2.1_t"),
+    Entry("infill", "inpaint", "models.infill:Infill", weights="infill"),
     Entry("lama", "inpaint", "models.lama:Lama", weights="big-lama"),
     Entry("push-pull", "inpaint", "models.pushpull:PushPull", source="OpenCV", licence="Apache-2.0"),
     Entry("refined", "matte", "models.refined:Refined", source="OpenCV", licence="Apache-2.0"),

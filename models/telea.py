@@ -34,9 +34,9 @@ class Telea(Classical):
         """As if all of it were hole: by its pixels up to what is filled at full size, then hardly more."""
         return (min(height * width, FULL_PIXELS) + height * width / SPREAD) * self._pixel_s
 
-    def warm_up(self) -> float:
+    def warm_up(self, *, every: bool = True) -> float:
         """Run on a large hole, and learn from it what a pixel costs; return its seconds."""
-        seconds = super().warm_up()
+        seconds = super().warm_up(every=every)
         self._pixel_s = seconds / (FULL_PIXELS + SAMPLE[0] * SAMPLE[1] / SPREAD)
         return seconds
 

@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,15 +25,16 @@ from models.infill_material import pack, table, unpacked
 from models.infill_network import InfillNetwork
 from models.infill_shipping import plot, ship
 
-PIXELS = 12 * 128 * 128  # of a batch, on a processor; a GPU takes more
+PIXELS = 8 * 128 * 128  # of a batch, on a processor; a GPU takes more
 SEED = 11
 RATE, CRITIC_RATE = 5e-4, 2e-4  # of learning
 WARM = 200  # steps in which it rises; it falls as a cosine from then on
-MEAN = 0.998  # of the weights so far that stays in their running mean, which is what is shipped
-ALONE = 0.45  # of all steps before the critic is asked
+MEAN = 0.999  # of the weights so far that stays in their running mean, which is what is shipped
+ALONE = 0.6  # of all steps before the critic is asked
 FLAT = 8  # steps from one penalty of the critic to the next
+MEASURED = 60  # batches by which the norms are measured at the end
 SAVE, TELL = 250, 25  # steps between checkpoints, lines of the log
-WEIGHTS = {"hole": 1.0, "around": 0.3, "means": 1.0, "edges": 1.0, "fooled": 0.01, "alike": 0.5}
+WEIGHTS = {"hole": 1.0, "squares": 4.0, "means": 1.0, "edges": 0.3, "fooled": 0.01, "alike": 0.5}
 COLUMNS = ("step", *WEIGHTS, "critic", "better")
 _log = logging.getLogger("train_infill")
 
@@ -53,7 +55,7 @@ class Training:
     def __init__(self, folder: Path, pictures: Sequence[Image], how: How) -> None:
         torch.manual_seed(SEED)
         self._folder, self._how, self.step = folder, how, 0
-        self._network = to_channels_last(InfillNetwork().to(how.device))
+        self._network = to_channels_last(InfillNetwork(learning=True).to(how.device))
         self._critic = to_channels_last(Critic().to(how.device))
         self._learner = torch.optim.AdamW(self._network.parameters(), RATE, (0.9, 0.99), weight_decay=1e-4)
         self._judge = torch.optim.AdamW(self._critic.parameters(), CRITIC_RATE, (0.5, 0.99), weight_decay=1e-4)
@@ -110,7 +112,8 @@ class Training:
         self.step += 1
         keep = min(MEAN, 1 - 1 / self.step)
         for name, value in self._network.state_dict().items():
-            self._mean[name].lerp_(value, 1 - keep)
+            if value.is_floating_point():
+                self._mean[name].lerp_(value, 1 - keep)
         return {**told, **{name: part.item() for name, part in parts.items()}}
 
     def _judged(self, filled: Tensor, truth: Tensor, hole: Tensor) -> dict[str, Tensor]:
@@ -185,7 +188,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m models.train_infill", description=__doc__)
     parser.add_argument("folder", type=Path, help="where material, checkpoint and log lie, or will")
     parser.add_argument("--pack", type=Path, help="folder with the packages of docs/infill/sources.md unpacked")
-    parser.add_argument("--steps", type=int, default=12000, help="in all, those of a checkpoint included")
+    parser.add_argument("--steps", type=int, default=17000, help="in all, those of a checkpoint included")
     parser.add_argument("--pixels", type=int, default=PIXELS, help="of a batch (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=0, help="processes that cut crops; 0: none of their own")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
@@ -208,7 +211,8 @@ def main(words: Sequence[str] | None = None) -> None:
     if chosen.plot:
         plot(chosen.folder / "log.csv", chosen.plot)
     if chosen.ship:
-        ship(chosen.folder / "checkpoint.pt", chosen.ship)
+        lessons = islice(Lessons(pictures, PIXELS, SEED, training.step), MEASURED)
+        ship(chosen.folder / "checkpoint.pt", lessons, chosen.ship)
 
 
 if __name__ == "__main__":

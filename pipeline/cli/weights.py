@@ -65,7 +65,7 @@ def bring(name: str, *, offline: bool = False, quiet: bool = False) -> Path:
         return weights.locate(name)
     if offline:
         weights.forbid_downloads()
-    settled = weights.offline() or weights.replaced(name)
+    settled = weights.offline() or weights.replaced(name) or known.kind == "shipped"
     try:
         if settled:
             return weights.locate(name)  # which says what to do instead

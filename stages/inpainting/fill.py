@@ -31,6 +31,7 @@ SPECK = 64  # pixels: a smaller hole is not worth a network
 CALL = 64 * 64  # pixels: what each crop weighs beside its own
 SMALL = 0.5  # of the size, at the level of that name
 SMOOTH = "push-pull"  # what fills where no network does
+BEST_FIRST = ("lama", "infill", SMOOTH)  # of those that need no choice
 # Seconds for each pixel, on one core: of the frame whatever its holes, and of crops at the levels without a network.
 FRAME_S, PIXEL_S = 2e-9, {Level.PLATE: 2e-8, Level.TELEA: 3e-8, Level.SOLID: 4e-9}
 
@@ -47,7 +48,7 @@ class Inpainting(OnNetwork):
     writes: ClassVar[tuple[str, ...]] = ("clean", "level")
 
     model: str = Field(
-        default="auto", description="auto, lama, push-pull, telea; auto is lama where its weights are, else push-pull"
+        default="auto", description="auto, lama, infill, push-pull, telea; auto: lama where its weights are, else infill"
     )
     margin: int = live(default=48, ge=4, le=512, description="pixels of picture around a hole that the model sees")
     scale: float = live(
@@ -87,7 +88,7 @@ class Inpainting(OnNetwork):
         self.context.model(**self._inpainter.info.facts())
         if note := self._inpainter.info.note:
             self.context.note(f"{self._inpainter.info.name} runs on {self._inpainter.info.engine}: {note}")
-        self.context.warmed(self._inpainter.warm_up())
+        self.context.warmed(self._inpainter.warm_up(every=spec.live))
         if spec.live:
             self._ladder, self._pace = Ladder(self._levels()), Pace(1 / float(spec.rate))
 
@@ -238,17 +239,25 @@ class Inpainting(OnNetwork):
         return widened(window, *self._inpainter.window(*_size(window)), height, width)
 
     def _load(self) -> Inpainter:
-        name = "lama" if self.model == "auto" else self.model
+        """The model asked for; of those that `auto` stands for the first that is here, and why no better one is."""
+        choice = BEST_FIRST if self.model == "auto" and not self.weights else ("lama" if self.model == "auto" else self.model,)
+        missing: list[str] = []
+        for name in choice:
+            try:
+                inpainter = self._named(name)
+            except ModelError as error:
+                missing.append(str(error))
+                continue
+            if missing:
+                self.context.note(f"inpainting with {name} ({'; '.join(missing)})")
+            return inpainter
+        raise SetupError("; ".join(missing))
+
+    def _named(self, name: str) -> Inpainter:
         if name == SMOOTH and not self.weights:
             return self._fallback
-        try:
-            how = {"engine": self.engine, "device": self.device, "precision": self.precision}
-            return load_inpainter(name, weights_file=self.weights, **how)
-        except ModelError as error:
-            if self.model != "auto" or self.weights:
-                raise SetupError(str(error)) from error
-            self.context.note(f"inpainting with {SMOOTH}, a classical method ({error})")
-            return self._fallback
+        how = {"engine": self.engine, "device": self.device, "precision": self.precision}
+        return load_inpainter(name, weights_file=self.weights, **how)
 
 
 def _size(box: Box) -> tuple[int, int]:

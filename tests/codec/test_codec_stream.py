@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from models.base import ModelError
 from models.codec_loading import TABLE, load
 from models.codec_stream import Packet, packed, unpacked
-from models.codec_weights import parsed, read, write
 from models.coding import CodingError
+from models.tensors import parsed, read, write
 from tests.codec.untrained import flat_tables, network
 
 PACKET = Packet(True, 65535, 0xABCD, 640, 360, 100, 204, bytes(range(40)))

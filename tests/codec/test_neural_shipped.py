@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.codec_loading import Loaded, load
+from models.codec_loading import SHIPPED, Loaded, load
 from models.codec_neural import NeuralDecoder, NeuralEncoder, simulate
-from models.codec_weights import SHIPPED
 from models.coding import Quantiser
 from tests.codec.clips import clip
 from tests.codec.untrained import middle, panned

@@ -1,23 +1,22 @@
-"""Our own big-lama generator on an engine: a picture and its hole become one canvas, and what was known stays."""
+"""An inpainting network of our own on an engine: a picture and its hole become one canvas, and what was known stays."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import Image
 from models.device import Precision
 from models.engines import Name, load_engine
-from models.lama_folded import Folded
 
 
-class Fast:
-    """Follows `models.lama.Runner`. Its answer lies in the engine's memory: valid until the next call."""
+class OnEngine:
+    """Follows `models.network_inpainter.Runner`. Its answer lies in the engine's memory: valid until the next call."""
 
-    def __init__(self, network: Folded, engine: Name, device: str, precision: Precision, key: str) -> None:
-        """Raises ModelError where no engine runs it like that."""
-        key = f"big-lama-{key}"
+    def __init__(self, network: nn.Module, key: str, engine: Name, device: str, precision: Precision) -> None:
+        """`network` takes [B, 4, H, W] of hole, R, G, B and gives RGB; for `key` see `load_engine`. Raises ModelError
+        where no engine runs it like that."""
         self._engine = load_engine(network, engine=engine, device=device, precision=precision, key=key)
         self.name, self.device, self.note = self._engine.name, self._engine.device, self._engine.note
         self.precision, self.batches = self._engine.precision, self._engine.several

@@ -1,4 +1,4 @@
-"""The file of the neural coder: networks and tables as safetensors, read and written without the library."""
+"""Numbers by name in a safetensors file, read and written: no library, no code of anybody else's is run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from models.base import ModelError
 
-SHIPPED = Path(__file__).with_name("codec.safetensors")
 LARGEST = 32 << 20  # bytes of a file
 HEADER = 1 << 20  # bytes of its header
 KINDS: dict[str, np.dtype[np.generic]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "U16": np.dtype("<u2")}
