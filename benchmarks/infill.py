@@ -2,8 +2,8 @@
 
 `python -m benchmarks.infill --material FILE [--clips FOLDER] [--people FOLDER] [--weights FILE]` writes
 `results/infill.json`, the section of `docs/quality.md` and its contact sheet. FILE is what `models.train_infill` packs;
-the pictures in it are those that it never learns from. `--weights`: other weights than the shipped ones, or the
-checkpoint of a training. `--only quality|speed`: the rest stays as it was measured before.
+the pictures in it are those that it never learns from. `--weights`: other weights than the shipped ones.
+`--only quality|speed`: the rest stays as it was measured before.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.infill_goals import QUALITY, judged
 from benchmarks.infill_judge import gains, judge, means
 from benchmarks.infill_page import RESULT, SHEET
 from benchmarks.infill_sheet import Row, write_sheet
-from benchmarks.infill_ways import OURS, REFERENCE, Way, shipped, ways
+from benchmarks.infill_ways import OURS, REFERENCE, Way, ways
 from benchmarks.results import complete, load, save
 from models.base import Image
 
@@ -99,9 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted = _parser().parse_args(arguments)
     if not wanted.page:
         before = load(RESULT, "infill") if RESULT.exists() else {}
-        with shipped(wanted.weights) as file:
-            found = _measured(wanted, file)
-        save(RESULT, complete("infill", {**_kept(before), **found}))
+        save(RESULT, complete("infill", {**_kept(before), **_measured(wanted)}))
     quality_page.write()
 
 
@@ -110,20 +108,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--material", type=Path, help="the packed pictures of models.train_infill")
     parser.add_argument("--clips", type=Path, help="a folder of composites with their true background")
     parser.add_argument("--people", type=Path, help="a folder of polygons, lines of a class and points: holes too")
-    parser.add_argument("--weights", type=Path, help="of infill: .safetensors, or a training's checkpoint .pt")
+    parser.add_argument("--weights", type=Path, help="of infill, other than the shipped ones")
     parser.add_argument("--only", choices=("quality", "speed"), help="the rest stays as it was measured before")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--page", action="store_true", help="measure nothing")
     return parser
 
 
-def _measured(wanted: argparse.Namespace, file: Path | None) -> dict[str, Any]:
+def _measured(wanted: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if wanted.only != "speed":
         people = silhouettes(wanted.people) if wanted.people else []
         cases = list(held_out(wanted.material, people)) if wanted.material else []
         cases += composites(wanted.clips) if wanted.clips else []
-        here, absent = ways(file, device=wanted.device)
+        here, absent = ways(wanted.weights, device=wanted.device)
         facts = {way.name: way.facts for way in here if way.facts}
         figures, rows = measure(cases, here, _tell)
         found = {**figures, "absent": absent, "models": facts, "people": bool(people)}
@@ -131,7 +129,7 @@ def _measured(wanted: argparse.Namespace, file: Path | None) -> dict[str, Any]:
             write_sheet(SHEET, rows)
             found["shown"] = SHEET.name
     if wanted.only != "quality":
-        found["speed"] = infill_speed.measure(file, wanted.device, told=_tell)
+        found["speed"] = infill_speed.measure(wanted.weights, wanted.device, told=_tell)
     return found
 
 

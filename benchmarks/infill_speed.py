@@ -20,7 +20,7 @@ SIDE = 256  # pixels of the crops
 ROUNDS, WARM = 20, 3
 AGREED = 4  # crops on which all have to agree
 ENGINES = {"cpu": ("openvino", "torch"), "cuda": ("torch",)}
-PRECISIONS = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16")}
+PRECISIONS = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16")}
 PLAIN = "torch float32"  # what the others are compared with
 
 Told = Callable[[str], None]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,20 +72,6 @@ def patchmatch(image: Image, hole: Image) -> Image:
     """Patches from elsewhere in the picture, from coarse to fine (Barnes and others, SIGGRAPH 2009)."""
     found: Image = importlib.import_module(PATCHMATCH).inpaint_pyramid(image, hole > 0, seed=SEED, em_loops=LOOPS)
     return found
-
-
-@contextmanager
-def shipped(file: Path | None) -> Iterator[Path | None]:
-    """Weights as they are shipped, of a file that may be a checkpoint of a training still under way."""
-    if file is None or file.suffix != ".pt":
-        yield file
-        return
-    from models.infill_shipping import ship
-
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "infill.safetensors"
-        ship(file, made)
-        yield made
 
 
 def _adapter(name: str, model: str = "", **options: Any) -> Way:
