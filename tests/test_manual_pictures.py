@@ -32,13 +32,13 @@ def test_the_one_that_moves_is_smaller_than_two_megabytes() -> None:
 
 
 def test_it_holds_both_halves_side_by_side_at_its_own_rate(tmp_path: Path) -> None:
-    dark, bright = np.full((48, 64, 3), 30, np.uint8), np.full((48, 64, 3), 220, np.uint8)
-    before = make_clip(tmp_path / "before.mp4", [dark] * 50)
-    after = make_clip(tmp_path / "after.mp4", [bright] * 50)
+    ramp = np.tile(np.arange(64, dtype=np.uint8)[None, :, None], (48, 1, 3))  # it moves: equal ones become one
+    before = make_clip(tmp_path / "before.mp4", [np.roll(ramp, 3 * number, axis=1) for number in range(50)])
+    after = make_clip(tmp_path / "after.mp4", [np.full((48, 64, 3), 220, np.uint8)] * 50)
     halves = list(pictures._both(before, after, (32, 24), slice(25, None, 5)))
     assert len(halves) == 5
     assert halves[0].shape == (24, 64, 3)
-    assert halves[0][:, :30].max() < 60 < 180 < halves[0][:, 34:].min()
+    assert halves[0][:, :30].max() < 90 < 180 < halves[0][:, 34:].min()
     out = tmp_path / "moving.webp"
     pictures.move(before, after, out)
     assert out.read_bytes().count(b"ANMF") == 2 * pictures.RATE, "two seconds of it"
