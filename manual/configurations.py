@@ -37,7 +37,7 @@ def _comment(path: Path) -> Iterator[str]:
 def _flow(name: str) -> str:
     """Its stages in order; where it branches, the branches by their beginnings."""
     plan = load_config(name, given="in.mp4", wanted="out.mp4", environment={})
-    parts = []
+    parts: list[str] = []
     for before, built in zip((None, *plan.stages), plan.stages, strict=False):
         if before is None or built.after == before.name:
             parts.append(f"{' → ' if parts else ''}`{built.name}`")
