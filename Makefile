@@ -99,6 +99,7 @@ bench: $(READY)  ## Measure speed and quality here; results and the pages in doc
 	$(if $(DATA),$(BIN)/python -m benchmarks.privacy --data $(DATA))
 	$(if $(DATA),$(BIN)/python -m benchmarks.strength $(DATA))
 	$(BIN)/python -m benchmarks.quality $(if $(CLIPS),--clips $(CLIPS))
+	$(if $(MATERIAL),$(BIN)/python -m benchmarks.infill --material $(MATERIAL) $(if $(CLIPS),--clips $(CLIPS)))
 	$(BIN)/python -m benchmarks.tables
 
 peers: $(READY)  ## Measure others beside us on the same clips (DATA=FOLDER: on the test data too); makes docs/peers.md anew
