@@ -63,6 +63,6 @@ def give(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """A command of the page: `cleanplate ...` or `python ...`, in that folder."""
     program, *args = command
     if program == "cleanplate":
-        return cleanplate(*args, cwd=folder, env={"CLEANPLATE_STATE": str(folder / "state")}, timeout=120)
+        return cleanplate(*args, cwd=folder, env={"CLEANPLATE_STATE": str(folder / "state")}, timeout=500)
     assert program == "python", f"only cleanplate and python are tried: {command}"
-    return subprocess.run([sys.executable, *args], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([sys.executable, *args], cwd=folder, capture_output=True, text=True, timeout=500, check=False)

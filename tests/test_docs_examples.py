@@ -16,7 +16,7 @@ from tests.markdown import DOCS, blocks, follow
 
 PAGES = ("writing-a-stage.md", "writing-a-model.md")
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]  # a page at a time, and all of it in one go
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.markdown import blocks, give
 PAGE = "getting-started.md"
 STEERING = {"ps", "top", "set"}  # of a run in another terminal
 
-pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(1500)]
 
 
 def shown() -> Iterator[list[str]]:
