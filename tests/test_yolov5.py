@@ -142,7 +142,7 @@ def _decoded(levels: list[torch.Tensor], mine: YoloSegmenter) -> torch.Tensor:
         s = cells[..., :85].sigmoid()
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         centre = (2 * s[..., :2] - 0.5 + torch.stack((x, y), -1)) * stride
-        size = (2 * s[..., 2:4]) ** 2 * anchors[:, None, None]
+        size = (2 * s[..., 2:4]) ** 2 * torch.as_tensor(anchors)[:, None, None]
         parts.append(torch.cat((centre, size, s[..., 5:] * s[..., 4:5], cells[..., 85:]), -1).reshape(-1, 116))
     return torch.cat(parts).T[None]
 
