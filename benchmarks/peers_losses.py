@@ -8,6 +8,7 @@ from typing import Any
 HIGHER = frozenset({"frames_per_s", "steady_fps", "whole_db", "inside_db", "outside_db", "recall"})
 CLEAR = 0.05  # by less than this share nobody is better; of decibels, by less than so many
 CLEAR_DB = 0.3
+NEITHER = frozenset({"kb_per_frame"})  # fewer bytes are no better where the picture is another one
 QUEUES, SAME = "queues", "cleanplate, same steps"
 
 Content = Mapping[str, Any]
@@ -27,7 +28,7 @@ def losses(peers: Content, figures: Mapping[str, tuple[str, str]]) -> list[str]:
 def beats(key: str, one: Content, other: Content) -> bool:
     """Whether that figure of the first is clearly the better one; false where one of them has none."""
     left, right = one.get(key), other.get(key)
-    if left is None or right is None:
+    if left is None or right is None or key in NEITHER:
         return False
     ahead = left - right if key in HIGHER else right - left
     return bool(ahead > (CLEAR_DB if key.endswith("_db") else CLEAR * abs(right)))

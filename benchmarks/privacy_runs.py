@@ -82,7 +82,12 @@ def timed(command: Command, output: Path, look: Callable[[int], None] = lambda p
     with tempfile.TemporaryFile() as said:
         begun = time.monotonic()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        first, cpu = _watch(process, output, begun, look)
+        try:
+            first, cpu = _watch(process, output, begun, look)
+        except BaseException:  # interrupted: nobody else ends it
+            process.kill()
+            process.wait()
+            raise
         seconds = time.monotonic() - begun
         said.seek(0)
         text = said.read().decode(errors="replace")

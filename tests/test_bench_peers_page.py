@@ -84,6 +84,9 @@ def test_nobody_is_better_by_a_hair() -> None:
     ):  # fmt: skip
         assert not peers_losses.beats(key, figures("", **{key: barely}), ours), key
         assert peers_losses.beats(key, figures("", **{key: clearly}), ours), key
+    assert not peers_losses.beats("kb_per_frame", figures("", kb_per_frame=1.0), ours), (
+        "a smaller file is no better one"
+    )
     assert not peers_losses.beats("recall", figures(""), ours), "who has no such figure is not better in it"
     assert not peers_losses.beats("flicker", figures("", flicker=None), ours)
 

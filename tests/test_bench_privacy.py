@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from benchmarks import privacy_beside, privacy_clips, privacy_files, privacy_judge, privacy_page, privacy_runs, results
@@ -109,6 +110,18 @@ def test_a_command_is_timed_until_its_output_holds_more_than_a_header(tmp_path: 
     assert 0 < early.first_s < early.seconds
     assert early.cpu_s > 0
     assert told("out.write(b'h' * 500)", tmp_path / "c.mp4").first_s is None
+
+
+def test_a_command_that_is_interrupted_while_it_is_watched_is_ended(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def interrupt(pid: int) -> None:
+        seen.append(pid)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        privacy_runs.timed([sys.executable, "-c", "import time; time.sleep(600)"], tmp_path / "a.mp4", interrupt)
+    assert not psutil.pid_exists(seen[0])
 
 
 def test_what_was_there_before_is_no_first_picture(tmp_path: Path) -> None:
