@@ -88,5 +88,10 @@ def sample(count: int, height: int, width: int) -> Crop:
     return images, holes
 
 
+def canvases_of(images: Image, holes: Image) -> Image:
+    """uint8 [B, H, W, 4] of B, G, R and hole (0 or 255), from [B, H, W, 3] and [B, H, W]."""
+    return np.concatenate([images, np.where(holes[..., None] > 0, np.uint8(255), np.uint8(0))], 3)
+
+
 def _ratio(size: tuple[int, int], height: int, width: int) -> float:
     return min(1.0, size[0] / height, size[1] / width)

@@ -59,7 +59,7 @@ def _pyramid(picture: Image) -> list[Image]:
     """The picture and its halves, down to the largest crop."""
     levels = [picture]
     while min(levels[-1].shape[:2]) >= 2 * SIDES[-1]:
-        levels.append(cv2.pyrDown(levels[-1]))
+        levels.append(np.asarray(cv2.pyrDown(levels[-1]), np.uint8))
     return levels
 
 
@@ -83,4 +83,4 @@ def _lit(crop: Image, random: Random) -> Image:
     lit = crop.astype(np.float32) * gains.astype(np.float32) + np.float32(random.uniform(-12, 20))
     if random.random() < NOISY:
         lit += random.standard_normal(lit.shape, np.float32) * np.float32(random.uniform(0, NOISE))
-    return np.clip(np.rint(lit), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(lit), 0, 255), np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -96,6 +96,6 @@ def _shrunk(image: Image) -> Image:
 
 
 def _decoded(data: bytes) -> Image:
-    with av.open(io.BytesIO(data)) as container:
-        frames: Sequence[av.VideoFrame] = list(container.decode(video=0))
-    return np.asarray(frames[0].to_ndarray(format="bgr24"), np.uint8)
+    with av.open(io.BytesIO(data), "r") as container:
+        frame = next(container.decode(video=0))
+        return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)

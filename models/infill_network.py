@@ -15,22 +15,26 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, leaky_relu, normalize, pixel_shuffle, pixel_unshuffle, softmax
 
 from models.canvas import FIXED
+from models.infill_plan import (
+    ASKED,
+    BLOCKS,
+    CARRIED,
+    CELL,
+    DEEP,
+    FINE,
+    GAIN,
+    GLOBAL,
+    LITTLE,
+    MIDDLE,
+    SHARP,
+    SLOPE,
+    SPREAD,
+    STRETCH,
+    UNKNOWN,
+    USUAL,
+)  # fmt: skip
 from models.lama_fourier import back_by_products, forth_by_products, matrices
 from models.membrane import known_light, membrane
-
-FINE, MIDDLE, DEEP = 48, 96, 192  # channels at a half, a quarter and an eighth of the size
-GLOBAL = DEEP // 2  # of the deep ones, also mixed frequency by frequency
-BLOCKS = 6
-ASKED, CARRIED = 64, 24  # channels by which places are compared; of the detail that is carried
-CELL = 8  # pixels a side of a place
-STRETCH = CELL // 2  # of its detail, at half the size
-SHARP = 10.0  # by which likeness is multiplied, at first
-UNKNOWN = 30.0  # by which a place counts as less alike for being all hole
-GAIN = 0.2  # of a block's answer, at first
-LITTLE = 0.1  # of the whole's, which is added to the membrane
-SPREAD = 0.4  # standard deviation of the colours that it is shown
-USUAL = 0.2  # of those of a picture, 0..1
-SLOPE = 0.1  # of what is below 0: a unit that is never above it would learn nothing more
 
 
 def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1, *, learning: bool) -> nn.Module:
@@ -48,7 +52,9 @@ class GlobalBlock(nn.Module):
         self.mixing = _conv(2 * GLOBAL, 2 * GLOBAL, 1, learning=learning)
         self.after = _conv(DEEP, DEEP, 1, learning=learning)
         if isinstance(self.after, nn.Sequential):
-            nn.init.constant_(self.after[1].weight, GAIN)
+            norm = self.after[1]
+            assert isinstance(norm, nn.BatchNorm2d)
+            nn.init.constant_(norm.weight, GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         by = matrices(x.shape[2], x.shape[3], x)
@@ -76,7 +82,7 @@ class Carrying(nn.Module):
         shares = softmax(self.sharp * torch.matmul(asking, asked) - UNKNOWN * unknown, -1)
         cells = pixel_unshuffle(self.detail(fine), STRETCH).flatten(2).transpose(1, 2)
         carried = torch.matmul(shares.to(cells.dtype), cells).transpose(1, 2)
-        return pixel_shuffle(carried.unflatten(2, (rows, columns)), STRETCH)
+        return pixel_shuffle(carried.reshape(*carried.shape[:2], rows, columns), STRETCH)
 
 
 class InfillNetwork(nn.Module):
@@ -84,7 +90,6 @@ class InfillNetwork(nn.Module):
     [B, 3, H, W], about 0..1. Sides are multiples of 32."""
 
     channels = 4  # of a canvas: B, G, R, hole; see `models.engines`
-    drawing = "models.infill_openvino:graph"
     fixed = True
     sizes = len(FIXED)
 

@@ -8,35 +8,38 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import openvino
-import torch
 from openvino import opset13 as ops
-from torch import nn
 
-from models.infill_network import (
+from models.infill_plan import (
     ASKED,
+    BLOCKS,
     CARRIED,
     CELL,
+    FLATTEST,
     GLOBAL,
+    LEAST,
+    LEVELS,
+    ROUNDS,
+    SATURATION,
     SLOPE,
     SPREAD,
     STRETCH,
     UNKNOWN,
     USUAL,
-    Carrying,
-    GlobalBlock,
-    InfillNetwork,
-)
-from models.lama_fourier import matrices
-from models.membrane import FLATTEST, LEAST, LEVELS, ROUNDS, SATURATION
-from models.openvino_drawing import Node, array, back, channels, conv, forth, shaped
+    Weights,
+)  # fmt: skip
+from models.openvino_drawing import Node, back, channels, conv, forth, shaped
+from models.quiet_openvino import openvino
+from models.waves import matrices
 
 EDGE = 1e-12  # torch's least length of what is normalised
-NEIGHBOURS = np.float32([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]]).reshape(1, 1, 1, 3, 3).repeat(3, 0)
+NEIGHBOURS = np.array([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]], np.float32).reshape(1, 1, 1, 3, 3).repeat(3, 0)
 
 
-def graph(network: InfillNetwork, height: int, width: int) -> Any:
-    """Takes uint8 [1, H, W, 4] of B, G, R, hole; gives what the network gives: float [1, 3, H, W]."""
+def graph(weights: Weights, height: int, width: int) -> Any:
+    """Takes uint8 [1, H, W, 4] of B, G, R, hole; gives what `InfillNetwork` gives: float [1, 3, H, W].
+
+    `weights` are those of its state dict, and have to outlive the graph."""
     canvas = ops.parameter([1, height, width, 4], np.uint8)
     planes = ops.divide(ops.transpose(ops.convert(canvas, "f32"), [0, 3, 1, 2]), np.float32(255))
     blue, green, red, hole = ops.split(planes, 1, 4).outputs()
@@ -44,24 +47,60 @@ def graph(network: InfillNetwork, height: int, width: int) -> Any:
     smooth = _membrane(picture, known)
     mean, spread = _known_light(picture, known)
     shown = ops.divide(ops.multiply(ops.subtract(smooth, mean), np.float32(SPREAD)), spread)
-    fine = _bent(_padded(_unshuffled(ops.concat([shown, hole], 1), 2), network.enter))
-    fine = ops.add(fine, _bent(_padded(fine, network.fine)))
-    middle = _bent(_padded(fine, network.to_middle))
-    middle = ops.add(middle, _bent(_padded(middle, network.middle)))
-    deep = _bent(_padded(middle, network.to_deep))
-    rows, columns = height // CELL, width // CELL
-    by = [ops.constant(array(part)) for part in matrices(rows, columns, torch.empty(0))]
-    for block in network.blocks:
-        assert isinstance(block, GlobalBlock)
-        deep = _block(deep, block, by, rows, columns)
-    carried = _carried(deep, fine, hole, network.carrying, rows, columns)
-    up = _shuffled(_padded(deep, network.from_deep), 2)
-    up = _bent(_padded(ops.concat([up, middle], 1), network.join_middle))
-    up = ops.add(up, _bent(_padded(up, network.again_middle)))
-    up = _shuffled(_padded(up, network.from_middle), 2)
-    up = _bent(_padded(ops.concat([up, fine, carried], 1), network.join_fine))
-    residual = ops.multiply(_shuffled(_padded(up, network.leave), 2), ops.divide(spread, np.float32(USUAL)))
+    residual = _Network(weights, height // CELL, width // CELL).residual(ops.concat([shown, hole], 1), hole)
+    residual = ops.multiply(residual, ops.divide(spread, np.float32(USUAL)))
     return openvino.Model([ops.add(smooth, ops.multiply(hole, residual))], [canvas], "infill")
+
+
+class _Network:
+    """Draws the layers; places lie in `rows` and `columns`."""
+
+    def __init__(self, weights: Weights, rows: int, columns: int) -> None:
+        self._weights, self._rows, self._columns = weights, rows, columns
+        self._wide, self._tall, self._narrow = (ops.constant(part) for part in matrices(rows, columns))
+
+    def residual(self, shown: Node, hole: Node) -> Node:
+        fine = _bent(self._conv(_unshuffled(shown, 2), "enter"))
+        fine = ops.add(fine, _bent(self._conv(fine, "fine")))
+        middle = _bent(self._conv(fine, "to_middle", 2))
+        middle = ops.add(middle, _bent(self._conv(middle, "middle")))
+        deep = _bent(self._conv(middle, "to_deep", 2))
+        for number in range(BLOCKS):
+            deep = self._block(deep, f"blocks.{number}")
+        carried = self._carried(deep, fine, hole)
+        up = _shuffled(self._conv(deep, "from_deep"), 2)
+        up = _bent(self._conv(ops.concat([up, middle], 1), "join_middle"))
+        up = ops.add(up, _bent(self._conv(up, "again_middle")))
+        up = _shuffled(self._conv(up, "from_middle"), 2)
+        up = _bent(self._conv(ops.concat([up, fine, carried], 1), "join_fine"))
+        return _shuffled(self._conv(up, "leave"), 2)
+
+    def _block(self, x: Node, name: str) -> Node:
+        """As `GlobalBlock`."""
+        y = _bent(self._conv(x, f"{name}.near"))
+        mixed, sides = channels(y, 0, GLOBAL), (self._rows, self._columns)
+        spectrum = forth(mixed, self._wide, self._tall, GLOBAL, *sides)
+        spectrum = _bent(self._conv(spectrum, f"{name}.mixing"))
+        mixed = ops.add(mixed, back(spectrum, self._tall, self._narrow, GLOBAL, *sides))
+        return ops.add(x, self._conv(ops.concat([mixed, channels(y, GLOBAL, 2 * GLOBAL)], 1), f"{name}.after"))
+
+    def _carried(self, deep: Node, fine: Node, hole: Node) -> Node:
+        """As `Carrying`."""
+        places, depth = self._rows * self._columns, CARRIED * STRETCH**2
+        asking, asked = (
+            ops.normalize_l2(shaped(self._conv(deep, f"carrying.{part}"), ASKED, places), np.array([1]), EDGE, "max")
+            for part in ("asking", "asked")
+        )
+        unknown = ops.multiply(shaped(_pooled(hole, CELL), 1, places), np.float32(UNKNOWN))
+        likeness = ops.multiply(ops.matmul(asking, asked, True, False), self._weights["carrying.sharp"])
+        shares = ops.softmax(ops.subtract(likeness, unknown), -1)
+        cells = shaped(_unshuffled(self._conv(fine, "carrying.detail"), STRETCH), depth, places)
+        carried = shaped(ops.matmul(cells, shares, False, True), depth, self._rows, self._columns)
+        return _shuffled(carried, STRETCH)
+
+    def _conv(self, x: Node, name: str, stride: int = 1) -> Node:
+        weight = self._weights[f"{name}.weight"]
+        return conv(x, weight, self._weights[f"{name}.bias"], stride, weight.shape[2] // 2)
 
 
 def _membrane(picture: Node, known: Node) -> Node:
@@ -107,38 +146,8 @@ def _known_light(picture: Node, known: Node) -> tuple[Node, Node]:
     return mean, ops.maximum(spread, np.float32(FLATTEST))
 
 
-def _block(x: Node, block: GlobalBlock, by: list[Node], rows: int, columns: int) -> Node:
-    """As `GlobalBlock`."""
-    wide, tall, narrow = by
-    y = _bent(_padded(x, block.near))
-    mixed = channels(y, 0, GLOBAL)
-    spectrum = _bent(_padded(forth(mixed, wide, tall, GLOBAL, rows, columns), block.mixing))
-    mixed = ops.add(mixed, back(spectrum, tall, narrow, GLOBAL, rows, columns))
-    return ops.add(x, _padded(ops.concat([mixed, channels(y, GLOBAL, 2 * GLOBAL)], 1), block.after))
-
-
-def _carried(deep: Node, fine: Node, hole: Node, layer: Carrying, rows: int, columns: int) -> Node:
-    """As `Carrying`."""
-    places = rows * columns
-    asking, asked = (
-        ops.normalize_l2(shaped(_padded(deep, part), ASKED, places), np.array([1]), EDGE, "max")
-        for part in (layer.asking, layer.asked)
-    )
-    unknown = ops.multiply(shaped(_pooled(hole, CELL), 1, places), np.float32(UNKNOWN))
-    likeness = ops.multiply(ops.matmul(asking, asked, True, False), np.float32(layer.sharp.item()))
-    shares = ops.softmax(ops.subtract(likeness, unknown), -1)
-    cells = shaped(_unshuffled(_padded(fine, layer.detail), STRETCH), CARRIED * STRETCH**2, places)
-    carried = shaped(ops.matmul(cells, shares, False, True), CARRIED * STRETCH**2, rows, columns)
-    return _shuffled(carried, STRETCH)
-
-
-def _padded(x: Node, layer: nn.Module) -> Node:
-    assert isinstance(layer, nn.Conv2d)
-    return conv(x, layer, list(layer.padding))
-
-
 def _bent(x: Node) -> Node:
-    return ops.prelu(x, np.float32([SLOPE]))
+    return ops.prelu(x, np.array([SLOPE], np.float32))
 
 
 def _pooled(x: Node, side: int, stride: int | None = None, edge: int = 0) -> Node:
@@ -152,7 +161,7 @@ def _mean(x: Node) -> Node:
 
 def _doubled(x: Node) -> Node:
     return ops.interpolate(
-        x, np.float32([2, 2]), "linear_onnx", "scales",
+        x, np.array([2, 2], np.float32), "linear_onnx", "scales",
         coordinate_transformation_mode="half_pixel", axes=np.array([2, 3]),
     )  # fmt: skip
 

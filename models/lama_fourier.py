@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from models import waves
+
 SIZES = 128  # whose matrices are kept: some 10 kB each
 
 
@@ -57,10 +59,7 @@ def back_by_products(spectrum: Tensor, by: Matrices) -> Tensor:
 
 
 def matrices(height: int, width: int, like: Tensor) -> Matrices:
-    """In the format and place of `like`. Kept from call to call; but part of the graph where one is made, its sides
-    perhaps still open."""
-    if torch.compiler.is_exporting():
-        return Matrices(*(part.to(like.dtype) for part in _made(height, width, torch.float32)))
+    """In the format and place of `like`; kept from call to call."""
     return kept(height, width, like.dtype, like.device)
 
 
@@ -68,25 +67,4 @@ def matrices(height: int, width: int, like: Tensor) -> Matrices:
 def kept(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Matrices:
     """The matrices for a size, made once."""
     with torch.inference_mode(False):  # else they would be of no use outside it
-        return Matrices(*(part.to(device, dtype) for part in _made(height, width, torch.float64)))
-
-
-def _made(height: int, width: int, dtype: torch.dtype) -> Matrices:
-    half = width // 2 + 1
-    cosines, sines = (part[:, :half] for part in _waves(width, dtype))
-    # Of a real signal's waves all but the first, and the last of an even length, stand for two.
-    twice = (1 + (torch.arange(half) * 2 % torch.full((), width) != 0).to(dtype))[:, None]
-    wide = torch.cat([cosines, -sines], 1)
-    narrow = torch.cat([cosines.T * twice, -sines.T * twice], 0)
-    cosines, sines = _waves(height, dtype)
-    tall = torch.cat([torch.cat([cosines, sines], 1), torch.cat([-sines, cosines], 1)], 0)
-    return Matrices(wide, tall, narrow)
-
-
-def _waves(length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [length, length] of all frequencies, scaled so that they are orthonormal."""
-    steps = torch.arange(length)
-    whole = torch.full((), length)  # a tensor: where a graph is made, a number may still be open
-    turns = (steps[:, None] * steps[None] % whole).to(dtype) / whole  # below 1: exact at any length
-    scale = whole.to(dtype).rsqrt()
-    return torch.cos(turns * (2 * torch.pi)) * scale, torch.sin(turns * (2 * torch.pi)) * scale
+        return Matrices(*(torch.from_numpy(part).to(device, dtype) for part in waves.matrices(height, width)))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.answers import pictures, short_of_memory
 from models.base import Image, ModelError
 from models.canvas import sample
 from models.device import Precision, choose, digits
@@ -32,8 +33,13 @@ class Script:
         self.device, self.precision, self.note = str(self._place), digits(self._format), ""
         self.batches = self._probe()
 
+    def __call__(self, images: Image, holes: Image) -> list[Image | None]:
+        """See `models.network_inpainter.Runner`."""
+        with short_of_memory():
+            return pictures(self._answer(images, holes))
+
     @torch.inference_mode()
-    def __call__(self, images: Image, holes: Image, dtype: torch.dtype | None = None) -> Tensor:
+    def _answer(self, images: Image, holes: Image, dtype: torch.dtype | None = None) -> Tensor:
         """uint8 [B, H, W, 3] BGR and [B, H, W] to float32 RGB [B, 3, H, W], about 0..1, on the device."""
         dtype = dtype or self._format
         pixels = torch.from_numpy(images).to(self._place).flip(3).permute(0, 3, 1, 2).float().div_(255)
@@ -51,20 +57,20 @@ class Script:
                 f"{self._path} is no inpainter: its answer to two pictures has the shape {tuple(alone.shape)}"
             )
         try:
-            together = self(images, holes)
+            together = self._answer(images, holes)
         except RuntimeError:
             return False
         return together.shape == alone.shape and _same(together, alone)
 
     def _tried(self, images: Image, holes: Image) -> Tensor:
         try:
-            exact = self(images, holes, torch.float32)
+            exact = self._answer(images, holes, torch.float32)
         except RuntimeError as error:
             raise ModelError(f"{self._path} does not take an image and a mask: {_last_line(error)}") from error
         if self._format == torch.float32:
             return exact
         try:
-            short = self(images, holes)
+            short = self._answer(images, holes)
         except RuntimeError as error:
             raise ModelError(
                 f"{self._path} cannot run in bfloat16 ({_last_line(error)}); next: precision float32"

@@ -11,11 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-LEVELS = 5  # of halving: sides are multiples of 32
-SATURATION = 4.0  # how much of a coarse pixel must be known for it to count as known: a quarter
-ROUNDS = 10  # of relaxing at each level
-FLATTEST = 1e-3  # deviation: below it there is nothing to see
-LEAST = 1e-6  # of a weight, below which nothing is known
+from models.infill_plan import FLATTEST, LEAST, LEVELS, ROUNDS, SATURATION
 
 
 @torch.no_grad()

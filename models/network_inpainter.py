@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from models.base import Crop, Image, ModelInfo
 from models.canvas import MANY, MAX_PIXELS, Fit, Sizes, fit_for, sample
@@ -26,8 +24,9 @@ class Runner(Protocol):
     note: str
     batches: bool
 
-    def __call__(self, images: Image, holes: Image) -> Tensor:
-        """uint8 [B, H, W, 3] BGR and [B, H, W] to float32 RGB [B, 3, H, W], about 0..1."""
+    def __call__(self, images: Image, holes: Image) -> list[Image | None]:
+        """uint8 [B, H, W, 3] BGR and [B, H, W] (255: fill) to as many pictures, uint8 [H, W, 3] BGR; None where one is
+        not finite. Raises MemoryError where several at once are too many."""
         ...
 
 
@@ -97,7 +96,7 @@ class NetworkInpainter:
     def _timed(self, size: tuple[int, int], count: int) -> float:
         images, holes = sample(count, *size)
         started = time.perf_counter()
-        self._forward(images, holes).cpu()
+        self._forward(images, holes)
         return time.perf_counter() - started
 
     def _at_once(self, size: tuple[int, int], left: int) -> int:
@@ -105,28 +104,20 @@ class NetworkInpainter:
         most = max(1, min(left, self._budget // (size[0] * size[1]))) if self._runner.batches else 1
         return 1 << (most.bit_length() - 1)
 
-    def _answers(self, images: Image, holes: Image) -> Tensor:
+    def _answers(self, images: Image, holes: Image) -> list[Image | None]:
         """As `_forward`; where memory runs out, once more in two halves, and from then on in smaller batches."""
         try:
             return self._forward(images, holes)
-        except torch.OutOfMemoryError:
+        except MemoryError:
             self._budget = max(1, self._budget // 2)
-        torch.cuda.empty_cache()
         half = -(-len(images) // 2)
-        # A copy of the first half: the second may come to lie where it does.
-        return torch.cat(
-            [self._forward(images[at : at + half], holes[at : at + half]).clone() for at in range(0, len(images), half)]
-        )
+        parts = (slice(at, at + half) for at in range(0, len(images), half))
+        return [answer for part in parts for answer in self._forward(images[part], holes[part])]
 
-    def _forward(self, images: Image, holes: Image) -> Tensor:
+    def _forward(self, images: Image, holes: Image) -> list[Image | None]:
         return self._runner(images, holes)
 
 
-def _picture(answer: Tensor, fit: Fit) -> Image | None:
-    """Float RGB [3, H, W] as uint8 BGR of the crop's own size; None where it is not finite."""
-    height, width = fit.inner
-    answer = answer[:, :height, :width]
-    if not bool(torch.isfinite(answer).all()):
-        return None
-    pixels = answer.mul(255).round().clamp(0, 255).byte().flip(0).permute(1, 2, 0).cpu()
-    return fit.take(pixels.contiguous().numpy())
+def _picture(answer: Image | None, fit: Fit) -> Image | None:
+    """Of the crop's own size."""
+    return None if answer is None else fit.take(np.ascontiguousarray(answer[: fit.inner[0], : fit.inner[1]]))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from openvino import opset13 as ops
-from torch import Tensor, nn
 
 Node = Any  # openvino's are untyped
+Floats = NDArray[np.float32]
 
 
-def conv(x: Node, layer: nn.Module, edges: Sequence[Any] = (0, 0)) -> Node:
-    """A convolution with its bias; `edges`: by how much each side is padded with zeros, down and across."""
-    assert isinstance(layer, nn.Conv2d)
-    made = ops.convolution(x, weights(layer), list(layer.stride), list(edges), list(edges), [1, 1])
-    return made if layer.bias is None else ops.add(made, array(layer.bias[None, :, None, None]))
+def conv(x: Node, weight: Floats, bias: Floats | None, stride: int = 1, edge: int = 0) -> Node:
+    """A convolution; each side is padded with `edge` zeros. The weights are no copy: they have to outlive the graph."""
+    edges = [edge, edge]
+    made = ops.convolution(x, ops.constant(weight, shared_memory=True), [stride, stride], edges, edges, [1, 1])
+    return made if bias is None else ops.add(made, bias.reshape(1, -1, 1, 1))
 
 
 def forth(x: Node, wide: Node, tall: Node, colours: int, height: int, width: int) -> Node:
@@ -45,13 +44,3 @@ def channels(x: Node, start: int, stop: int) -> Node:
 def shaped(x: Node, *sides: int) -> Node:
     """One picture, of other sides."""
     return ops.reshape(x, np.array([1, *sides]), special_zero=False)
-
-
-def weights(layer: nn.Conv2d | nn.ConvTranspose2d) -> Node:
-    """Not a copy: the network has to outlive the graph."""
-    return ops.constant(array(layer.weight), shared_memory=True)
-
-
-def array(tensor: Tensor) -> NDArray[np.float32]:
-    """A tensor's numbers."""
-    return tensor.detach().float().numpy()

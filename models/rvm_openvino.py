@@ -17,10 +17,9 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from models.base import Image, ModelError
 from models.device import digits
 from models.engines.base import first_line
-from models.engines.openvino_engine import options  # the first to import openvino, which it keeps from reporting home
+from models.engines.openvino_engine import options
+from models.quiet_openvino import openvino
 from models.rvm_state import STATES, State
-
-import openvino  # isort: skip
 
 Answer = tuple[Image, Image, State]
 """Colours uint8 [H, W, 3] BGR, alpha uint8 [H, W], the four states."""

@@ -46,7 +46,7 @@ def write(path: Path, arrays: Arrays) -> None:
     """Arrays of the KINDS as a safetensors file."""
     entries, parts, start = {}, [], 0
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name], order="C")
         kind = next(kind for kind, dtype in KINDS.items() if dtype == array.dtype)
         end = start + array.nbytes
         entries[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [start, end]}

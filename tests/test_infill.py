@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +14,16 @@ import torch
 from models import weights
 from models.base import ModelError
 from models.canvas import FIXED
-from models.engines import missing
 from models.infill import Infill, load
 from models.infill_network import InfillNetwork
+from models.infill_plan import SHAPES
 from models.known import KNOWN
 from models.registry import catalogue, load_inpainter
 from models.tensors import read, write
 from tests.frames import scenery
 from tests.test_inpainters import square_hole
 
-ENGINES = ["torch", *(["openvino"] if not missing("openvino") else [])]
+ENGINES = ["torch", *(["openvino"] if find_spec("openvino") else [])]
 LARGEST = 12_000_000  # bytes by which it makes the package larger, at most
 
 
@@ -45,6 +48,22 @@ def test_it_comes_with_the_package() -> None:
     assert place.stat().st_size == known.size <= LARGEST
     (line,) = (line for line in catalogue() if line.name == "infill")
     assert (line.state, line.checksum, line.task) == ("present", "published", "inpaint")
+
+
+def test_what_is_said_of_the_network_is_so() -> None:
+    assert {name: tuple(value.shape) for name, value in InfillNetwork().state_dict().items()} == SHAPES
+
+
+def test_on_openvino_no_torch_is_loaded() -> None:
+    """A worker starts in a second, and is smaller by some hundred megabytes."""
+    pytest.importorskip("openvino")
+    code = (
+        "import sys, numpy as np; from models.registry import load_inpainter; "
+        "model = load_inpainter('infill', device='cpu'); "
+        "model.inpaint(np.zeros((64, 64, 3), np.uint8), np.full((64, 64), 255, np.uint8)); "
+        "assert model.info.engine == 'openvino'; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_its_weights_are_half_as_long_as_it_reckons_with() -> None:

@@ -20,6 +20,7 @@ from models.infill_losses import Critic, caught, distances, fooled, invented, pe
 from models.infill_material import HELD_OUT, LONGEST, pack, table, unpacked
 from models.infill_network import InfillNetwork
 from models.infill_shipping import folded, measured, plot, ship
+from models.infill_torch import network as loaded
 from models.membrane import membrane
 from models.sources import PICTURES, Source, files, short
 from models.train_infill import How, Training
@@ -184,7 +185,7 @@ def test_what_is_shipped_loads_and_answers_as_the_mean_of_the_weights(
     mean = measured(network, islice(lessons, 3))
     canvas = lessons.batch(5)
     with torch.inference_mode():
-        off = load(tmp_path / "w.safetensors")(canvas)[0] - mean(canvas)[0]
+        off = loaded(load(tmp_path / "w.safetensors"))(canvas)[0] - mean(canvas)[0]
     assert off.abs().max() < 0.01
     plot(tmp_path / "log.csv", tmp_path / "plots" / "curve.png")
     assert (tmp_path / "plots" / "curve.png").stat().st_size > 5000

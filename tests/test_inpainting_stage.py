@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models import weights
 from models.base import ModelInfo
 from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec
@@ -221,15 +222,28 @@ def test_auto_takes_lama_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert frame.clean[45:95, 45:88].std(axis=(0, 1)).max() < 0.01  # one mean colour
 
 
-def test_auto_without_lama_says_once_that_it_is_push_pull() -> None:
+def test_auto_without_lama_says_once_that_it_is_infill() -> None:
     stage = ready()
-    assert [facts["name"] for facts in stage.context.models] == ["push-pull"]
+    assert [facts["name"] for facts in stage.context.models] == ["infill"]
     assert len(stage.context.notes) == 1
-    assert "inpainting with push-pull" in stage.context.notes[0]
+    assert "inpainting with infill" in stage.context.notes[0]
     assert "next: `cleanplate models fetch big-lama`" in stage.context.notes[0]
 
 
-def test_auto_says_why_it_is_push_pull(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_auto_without_any_network_s_weights_says_once_that_it_is_push_pull(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = weights.expected_place
+    monkeypatch.setattr(
+        weights, "expected_place", lambda known: Path("/no/such.file") if known.name == "infill" else place(known)
+    )
+    stage = ready()
+    assert [facts["name"] for facts in stage.context.models] == ["push-pull"]
+    (note,) = stage.context.notes
+    assert "inpainting with push-pull" in note
+    assert "infill: no file" in note
+    assert "\n" not in note
+
+
+def test_auto_says_why_it_is_not_lama(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "cache" / "models").mkdir(parents=True)
     (tmp_path / "cache" / "models" / "big-lama.pt").write_bytes(b"cut short")
     assert "damaged, cut short, or another file" in ready().context.notes[0]
@@ -240,6 +254,7 @@ def test_what_it_needs_is_fetched_before_a_run_but_not_for_auto() -> None:
     assert Inpainting(model="lama", weights="own.pt").weights_needed() == []
     assert Inpainting().weights_needed() == []
     assert Inpainting(model="telea").weights_needed() == []
+    assert Inpainting(model="infill").weights_needed() == ["infill"]
 
 
 def test_lama_by_name_without_its_weights_is_an_error_in_one_line() -> None:

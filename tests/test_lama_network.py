@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.random_lama import big_lama, random_generator
-from models import lama, lama_weights, weights
+from models import lama_weights, network_inpainter, weights
 from models.base import Crop, ModelError
-from models.canvas import FIXED
+from models.canvas import FIXED, fit_for
 from models.device import choose
 from models.lama import Lama
 from models.lama_folded import Folded
@@ -197,7 +197,7 @@ def exact(request: pytest.FixtureRequest, file: str) -> Lama:
 @pytest.mark.parametrize("shape", [(128, 128), (90, 121), (130, 250)])
 def test_every_engine_gives_the_picture_of_the_file(exact: Lama, traced: Any, shape: tuple[int, int]) -> None:
     image, hole = crop(*shape)
-    laid = lama.fit_for(*shape, exact._sizes).lay(image, hole)
+    laid = fit_for(*shape, exact._sizes).lay(image, hole)
     wanted = as_published(traced, *laid)[: shape[0], : shape[1]]
     assert wanted[hole > 0].std() > 10, "a picture, not a flat one"
     assert off(exact.inpaint(image, hole), wanted, hole).max() < 1, "but for rounding"
@@ -260,10 +260,10 @@ def test_a_crop_s_cost_is_what_was_measured_for_its_size(exact: Lama, monkeypatc
 def test_a_start_takes_no_longer_than_it_may(exact: Lama, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "_seconds", {})
     monkeypatch.setattr(exact, "_sizes", ((64, 64), (64, 96)))
-    monkeypatch.setattr(lama, "WARM_S", 0.0)
+    monkeypatch.setattr(network_inpainter, "WARM_S", 0.0)
     assert exact.warm_up() == exact._seconds[64, 64] > 0
     assert len(exact._seconds) == 1
-    monkeypatch.setattr(lama, "WARM_S", 100.0)
+    monkeypatch.setattr(network_inpainter, "WARM_S", 100.0)
     exact.warm_up()
     assert list(exact._seconds) == [(64, 64), (64, 96)]
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.membrane import FLATTEST, known_light, membrane
+from models.infill_plan import FLATTEST
+from models.membrane import known_light, membrane
 from tests.frames import scenery
 
 SIDE = 128

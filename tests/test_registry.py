@@ -37,7 +37,7 @@ def test_a_misspelt_segmenter_is_answered_with_the_close_match() -> None:
 
 
 def test_a_wild_name_is_answered_with_all_there_is() -> None:
-    with pytest.raises(ModelError, match="did you mean 'lama' or 'push-pull' or 'telea'"):
+    with pytest.raises(ModelError, match="did you mean 'infill' or 'lama' or 'push-pull' or 'telea'"):
         registry.load_inpainter("zzzzzz")
 
 

@@ -1,9 +1,8 @@
-"""The OpenVINO engine: the quickest on Intel's processors; the only import of `openvino`."""
+"""The OpenVINO engine: the quickest on Intel's processors."""
 
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
@@ -13,17 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models import quiet_openvino
 from models.base import Image, ModelError
 from models.device import Precision, choose, digits
 from models.engines.base import channels_of, check_canvas, first_line
 from models.engines.exported import exported
-
-# Importing openvino reports to Google Analytics where this package is found and nobody has declined before. Its own
-# way out (`opt_in_out --opt_out`) sends that as an event and writes to the home folder; without the package openvino
-# puts an empty stand-in there itself.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-
-import openvino  # noqa: E402
+from models.quiet_openvino import openvino
 
 FORMATS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 SIZES = 4  # compiled at a time, unless the network says otherwise: a run has one, sometimes two; one compiles in a
@@ -101,13 +95,8 @@ class FileOnOpenvino:
 
 
 def options(form: torch.dtype) -> dict[str, Any]:
-    """How a network is compiled for the processor: for one picture at a time, in bfloat16 or in float32."""
-    return {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        "INFERENCE_PRECISION_HINT": openvino.Type.bf16 if form == torch.bfloat16 else openvino.Type.f32,
-        "ENABLE_CPU_PINNING": False,  # every worker would tie its threads to the same cores
-    }
+    """See `models.quiet_openvino.options`; with as many threads as torch has."""
+    return quiet_openvino.options(short=form == torch.bfloat16, threads=torch.get_num_threads())
 
 
 def _reshaped(model: Any, height: int, width: int) -> Any:

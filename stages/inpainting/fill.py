@@ -48,7 +48,7 @@ class Inpainting(OnNetwork):
     writes: ClassVar[tuple[str, ...]] = ("clean", "level")
 
     model: str = Field(
-        default="auto", description="auto, lama, infill, push-pull, telea; auto: lama where its weights are, else infill"
+        default="auto", description="auto, lama, infill, push-pull, telea; auto: lama where its weights are, or infill"
     )
     margin: int = live(default=48, ge=4, le=512, description="pixels of picture around a hole that the model sees")
     scale: float = live(
@@ -240,7 +240,9 @@ class Inpainting(OnNetwork):
 
     def _load(self) -> Inpainter:
         """The model asked for; of those that `auto` stands for the first that is here, and why no better one is."""
-        choice = BEST_FIRST if self.model == "auto" and not self.weights else ("lama" if self.model == "auto" else self.model,)
+        choice: tuple[str, ...] = (self.model,)
+        if self.model == "auto":
+            choice = BEST_FIRST[:1] if self.weights else BEST_FIRST
         missing: list[str] = []
         for name in choice:
             try:
