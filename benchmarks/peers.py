@@ -24,6 +24,7 @@ from benchmarks.transport import Bystanders
 RESULT = peers_page.RESULT
 FRAMES, ROUNDS = 150, 3
 COMPOSITES = "composites"
+NEEDY = ("faces", COMPOSITES)  # of the test data
 
 
 def measured(data: Path | None, rounds: int, frames: int, only: str, told: Told) -> dict[str, Any]:
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, default=RESULT)
     parser.add_argument("--page", action="store_true", help="measure nothing")
     wanted = parser.parse_args(arguments)
+    if wanted.data is None and not wanted.page:
+        if wanted.only in NEEDY:
+            parser.error(f"{wanted.only}: --data FOLDER is missing: clips with their truth")
+        _tell(f"{' and '.join(NEEDY)}: not measured without --data FOLDER")
     if not wanted.page:
         make_folder(wanted.json)
         before = load(wanted.json, "peers")["tasks"] if wanted.json.exists() else {}

@@ -124,3 +124,16 @@ def test_what_is_not_measured_again_stays_as_it_was(
     kept = results.load(tmp_path / "peers.json", "peers")["tasks"]
     assert kept["remove"] == content["tasks"]["remove"]
     assert kept["copy"]["frames"] == 30
+
+
+def test_what_needs_the_test_data_is_refused_without_it_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(peers, "measured", lambda *given: asked.append(given) or {})
+    with pytest.raises(SystemExit):
+        peers.main(["--only", "faces", "--json", str(tmp_path / "peers.json")])
+    assert "--data FOLDER is missing" in capsys.readouterr().err
+    peers.main(["--rounds", "1", "--json", str(tmp_path / "peers.json")])
+    assert "faces and composites: not measured without --data FOLDER" in capsys.readouterr().out
+    assert [given[:4] for given in asked] == [(None, 1, peers.FRAMES, "")]
