@@ -14,7 +14,7 @@ from models.base import Image
 from models.infill_holes import hole
 
 SIDES = (128, 256)  # of crops
-SHARES = (0.75, 0.25)
+SHARES = (0.5, 0.5)
 LARGEST = 0.9  # of a picture's shorter side that a crop shows, at most
 NOISY, NOISE = 0.3, 6.0  # share of crops with noise, and its deviation in levels, at most
 

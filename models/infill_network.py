@@ -25,6 +25,7 @@ from models.infill_plan import (
     GAIN,
     GLOBAL,
     LITTLE,
+    MEMORY,
     MIDDLE,
     SHARP,
     SLOPE,
@@ -40,7 +41,7 @@ from models.membrane import known_light, membrane
 def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1, *, learning: bool) -> nn.Module:
     """A convolution; while it learns, normed."""
     conv = nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=not learning)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs)) if learning else conv
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs, momentum=MEMORY)) if learning else conv
 
 
 class GlobalBlock(nn.Module):
@@ -136,3 +137,10 @@ class InfillNetwork(nn.Module):
 
 def _bent(x: Tensor) -> Tensor:
     return leaky_relu(x, SLOPE)
+
+
+def settle(network: nn.Module) -> None:
+    """Let its norms stay as they are while the rest goes on learning."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()

@@ -19,6 +19,7 @@ GAIN = 0.2  # of a block's answer, at first
 LITTLE = 0.1  # of the whole's, which is added to the membrane
 SPREAD = 0.4  # standard deviation of the colours that it is shown
 USUAL = 0.2  # of those of a picture, 0..1
+MEMORY = 0.01  # share of a batch in what the norms remember, as long as they learn
 SLOPE = 0.1  # of what is below 0: a unit that is never above it would learn nothing more
 
 # The membrane

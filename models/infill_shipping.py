@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.infill_network import InfillNetwork
@@ -21,27 +20,13 @@ SHOWN = (
 )  # fmt: skip
 
 
-def ship(checkpoint: Path, lessons: Iterable[Tensor], out: Path) -> None:
-    """Write the mean of a checkpoint's weights as safetensors, rounded to half precision; its norms are measured
-    anew on `lessons`, batches [B, 4, H, W], and folded into the convolutions."""
+def ship(checkpoint: Path, out: Path) -> None:
+    """Write the mean of a checkpoint's weights as safetensors, rounded to half precision, its norms folded into the
+    convolutions."""
     network = InfillNetwork(learning=True)
     network.load_state_dict(torch.load(checkpoint, "cpu", weights_only=True)["mean"])
-    state = folded(measured(network, lessons)).state_dict()
+    state = folded(network.eval()).state_dict()
     write(out, {name: value.to(torch.float16).contiguous().numpy() for name, value in state.items()})
-
-
-@torch.no_grad()
-def measured(network: InfillNetwork, lessons: Iterable[Tensor]) -> InfillNetwork:
-    """The network with its norms as they are on average over the batches: those of the mean of weights are not the
-    mean of the norms."""
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_running_stats()
-            layer.momentum = None  # all batches count alike
-    network.train()
-    for canvas in lessons:
-        network(canvas)
-    return network.eval()
 
 
 def folded(network: InfillNetwork) -> InfillNetwork:

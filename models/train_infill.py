@@ -9,7 +9,6 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,7 +21,7 @@ from models.device import choose, to_channels_last
 from models.infill_lessons import Lessons
 from models.infill_losses import Critic, alike, caught, distances, fooled, penalty
 from models.infill_material import pack, table, unpacked
-from models.infill_network import InfillNetwork
+from models.infill_network import InfillNetwork, settle
 from models.infill_shipping import plot, ship
 
 PIXELS = 8 * 128 * 128  # of a batch, on a processor; a GPU takes more
@@ -30,9 +29,9 @@ SEED = 11
 RATE, CRITIC_RATE = 5e-4, 2e-4  # of learning
 WARM = 200  # steps in which it rises; it falls as a cosine from then on
 MEAN = 0.999  # of the weights so far that stays in their running mean, which is what is shipped
+SETTLED = 0.2  # of all steps after which the norms stay as they are: crops of all sizes have to do with the same
 ALONE = 0.6  # of all steps before the critic is asked
 FLAT = 8  # steps from one penalty of the critic to the next
-MEASURED = 60  # batches by which the norms are measured at the end
 SAVE, TELL = 250, 25  # steps between checkpoints, lines of the log
 WEIGHTS = {"hole": 1.0, "squares": 4.0, "means": 1.0, "edges": 0.3, "fooled": 0.01, "alike": 0.5}
 COLUMNS = ("step", *WEIGHTS, "critic", "better")
@@ -95,6 +94,8 @@ class Training:
     def _learn(self) -> dict[str, float]:
         """A step of the network, and of the critic once it is asked."""
         self._pace()
+        if self.step >= SETTLED * self._how.steps:
+            settle(self._network)
         canvas = next(self._lessons).to(self._how.device, non_blocking=True)
         canvas = canvas.contiguous(memory_format=torch.channels_last)
         hole, truth = canvas[:, :1], canvas[:, 1:].contiguous(memory_format=torch.channels_last)
@@ -211,8 +212,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if chosen.plot:
         plot(chosen.folder / "log.csv", chosen.plot)
     if chosen.ship:
-        lessons = islice(Lessons(pictures, PIXELS, SEED, training.step), MEASURED)
-        ship(chosen.folder / "checkpoint.pt", lessons, chosen.ship)
+        ship(chosen.folder / "checkpoint.pt", chosen.ship)
 
 
 if __name__ == "__main__":

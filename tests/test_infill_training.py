@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from itertools import islice
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from models.infill_holes import KINDS, LEAST, MOST, hole
 from models.infill_lessons import Lessons
 from models.infill_losses import Critic, caught, distances, fooled, invented, penalty
 from models.infill_material import HELD_OUT, LONGEST, pack, table, unpacked
-from models.infill_network import InfillNetwork
-from models.infill_shipping import folded, measured, plot, ship
+from models.infill_network import InfillNetwork, settle
+from models.infill_shipping import folded, plot, ship
 from models.infill_torch import network as loaded
 from models.membrane import membrane
 from models.sources import PICTURES, Source, files, short
@@ -141,36 +140,71 @@ def test_it_learns(pictures: list[Image], small: None, tmp_path: Path) -> None:
     network = InfillNetwork(learning=True)
     learner = torch.optim.AdamW(network.parameters(), 1e-3)
     plain = ((membrane(truth, where) - truth) * where).square().sum()
-    for _ in range(40):
+    for _ in range(25):
         (answer,) = network(canvas)
         loss = torch.stack(list(distances(answer, truth, where).values())).sum()
         learner.zero_grad()
         loss.backward()
         learner.step()
-    assert ((answer - truth) * where).square().sum() < 0.7 * plain
+    assert ((answer - truth) * where).square().sum() < 0.85 * plain
 
 
-def test_a_training_that_is_cut_goes_on_where_it_was(pictures: list[Image], small: None, tmp_path: Path) -> None:
+def test_a_training_that_is_killed_goes_on_from_its_checkpoint_as_if_it_had_not(
+    pictures: list[Image], small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    for folder, ends in ((whole, (6,)), (cut, (4, 6))):
-        folder.mkdir()
-        for end in ends:
-            training = Training(folder, pictures, how(end))
+    whole.mkdir()
+    cut.mkdir()
+    Training(whole, pictures, how(4)).run()
+    learn = Training._learn
+
+    def killed(training: Training) -> dict[str, float]:
+        if training.step == 3:  # the log is further than the checkpoint
+            raise KeyboardInterrupt
+        return learn(training)
+
+    training = Training(cut, pictures, how(4))
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_learn", killed)
+        with pytest.raises(KeyboardInterrupt):
             training.run()
-    rows = [list(csv.reader((folder / "log.csv").open())) for folder in (whole, cut)]
-    assert [row[0] for row in rows[0]] == [row[0] for row in rows[1]] == ["step", *map(str, range(1, 7))]
-    assert rows[0][1:3] == rows[1][1:3]
+    Training(cut, pictures, how(4)).run()
+    rows = [[row.split(",") for row in (folder / "log.csv").read_text().splitlines()] for folder in (whole, cut)]
+    assert [row[0] for row in rows[1]] == ["step", "1", "2", "3", "4"]
+    for one, other in zip(*rows, strict=True):
+        assert one[0] == other[0]
+        if one[0] != "step":
+            assert [float(value) for value in one] == pytest.approx(
+                [float(value) for value in other], rel=0.01, nan_ok=True
+            )
 
 
 def test_norms_are_folded_away_and_the_answer_stays(pictures: list[Image], small: None) -> None:
     torch.manual_seed(0)
     lessons = Lessons(pictures, 4 * SIDE**2, 1)
-    network = measured(InfillNetwork(learning=True), islice(lessons, 3))
-    plain = folded(network)
+    network = InfillNetwork(learning=True)
+    for canvas in islice(lessons, 3):
+        network(canvas)
+    plain = folded(network.eval())
     assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in plain.modules())
     canvas = lessons.batch(9)
     with torch.inference_mode():
         assert torch.allclose(network(canvas)[0], plain(canvas)[0], atol=1e-4)
+
+
+def test_settled_norms_stay_while_the_rest_learns(pictures: list[Image], small: None) -> None:
+    torch.manual_seed(0)
+    network, canvas = InfillNetwork(learning=True), Lessons(pictures, 2 * SIDE**2, 1).batch(0)
+    settle(network)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    learner = torch.optim.SGD(network.parameters(), 0.1)
+    network(canvas)[0].square().sum().backward()
+    learner.step()
+    after = network.state_dict()
+    running = [name for name in before if "running" in name]
+    assert running
+    assert all(torch.equal(before[name], after[name]) for name in running)
+    assert not torch.equal(before["enter.0.weight"], after["enter.0.weight"])
 
 
 def test_what_is_shipped_loads_and_answers_as_the_mean_of_the_weights(
@@ -178,14 +212,12 @@ def test_what_is_shipped_loads_and_answers_as_the_mean_of_the_weights(
 ) -> None:
     training = Training(tmp_path, pictures, how(4))
     training.run()
-    lessons = Lessons(pictures, 4 * SIDE**2, 1)
-    ship(tmp_path / "checkpoint.pt", islice(lessons, 3), tmp_path / "w.safetensors")
-    network = InfillNetwork(learning=True)
-    network.load_state_dict(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["mean"])
-    mean = measured(network, islice(lessons, 3))
-    canvas = lessons.batch(5)
+    ship(tmp_path / "checkpoint.pt", tmp_path / "w.safetensors")
+    mean = InfillNetwork(learning=True)
+    mean.load_state_dict(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["mean"])
+    canvas = Lessons(pictures, 4 * SIDE**2, 1).batch(5)
     with torch.inference_mode():
-        off = loaded(load(tmp_path / "w.safetensors"))(canvas)[0] - mean(canvas)[0]
+        off = loaded(load(tmp_path / "w.safetensors"))(canvas)[0] - mean.eval()(canvas)[0]
     assert off.abs().max() < 0.01
     plot(tmp_path / "log.csv", tmp_path / "plots" / "curve.png")
     assert (tmp_path / "plots" / "curve.png").stat().st_size > 5000
@@ -207,7 +239,8 @@ def test_pictures_are_packed_reduced_and_some_kept_to_judge_by(monkeypatch: pyte
     assert list(judged) == [HELD_OUT[0]]
     assert learned["one.png"].shape == (30, LONGEST, 3)
     wanted = cv2.resize(scenery(60, 2 * LONGEST), (LONGEST, 30), interpolation=cv2.INTER_AREA)
-    assert np.abs(learned["one.png"].astype(int) - wanted).mean() < 4
+    off = cv2.blur(learned["one.png"].astype(np.float32) - wanted, (8, 8))
+    assert np.abs(off).mean() < 3, "but for what a JPEG loses"
 
 
 def test_a_package_that_is_not_there_is_told(tmp_path: Path) -> None:
