@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from models.base import Image, ModelError
 from models.registry import load_inpainter
@@ -21,13 +22,12 @@ SAYS = {
     REFERENCE: "OpenCV's Telea at full size",
     "telea-reduced": "`telea` as it is here: large holes at a reduced size",
     "push-pull": "`push-pull`",
-    "patchmatch": "PatchMatch (patchmatch-cython)",
+    "patchmatch": "PatchMatch (G'MIC's `inpaint_matchpatch`)",
     "lama": "`lama`, its published weights",
     OURS: "`infill`",
 }
-PATCHMATCH = "patchmatch_cython"
-LOOPS = 3  # of PatchMatch at its coarse levels: nearer to the truth than the one that it does unasked
-SEED = 0
+PATCHMATCH = "gmic"
+COMMAND = "v -99 srand 0 inpaint_matchpatch[0] [1]"  # whatever it is told, it tells its progress on stderr
 
 Fill = Callable[[Image, Image], Image]
 """A picture uint8 [h, w, 3] BGR and its hole uint8 [h, w] to a new picture."""
@@ -55,11 +55,11 @@ def ways(file: Path | None = None, **how: Any) -> tuple[list[Way], dict[str, str
     if find_spec(PATCHMATCH):
         here.append(Way("patchmatch", patchmatch, {}))
     else:
-        absent["patchmatch"] = f"{PATCHMATCH} is not installed; next: pip install patchmatch-cython"
+        absent["patchmatch"] = f"{PATCHMATCH} is not installed; next: pip install gmic"
     try:
         here.append(_adapter("lama", **how))
     except ModelError as error:
-        absent["lama"] = str(error)
+        absent["lama"] = str(error).replace(str(Path.home()), "~")
     return sorted(here, key=lambda way: NAMES.index(way.name)), absent
 
 
@@ -70,8 +70,10 @@ def telea(image: Image, hole: Image) -> Image:
 
 def patchmatch(image: Image, hole: Image) -> Image:
     """Patches from elsewhere in the picture, from coarse to fine (Barnes and others, SIGGRAPH 2009)."""
-    found: Image = importlib.import_module(PATCHMATCH).inpaint_pyramid(image, hole > 0, seed=SEED, em_loops=LOOPS)
-    return found
+    gmic = importlib.import_module(PATCHMATCH)
+    planes = [gmic.Image.from_yxc(plane.astype(np.float32)) for plane in (image, hole[..., None])]
+    pixels = gmic.run(COMMAND, gmic.ImageList(planes))[0].to_numpy()  # [w, h, 1, 3]
+    return np.clip(np.rint(pixels[:, :, 0].swapaxes(0, 1)), 0, 255).astype(np.uint8)
 
 
 def _adapter(name: str, model: str = "", **options: Any) -> Way:

@@ -43,6 +43,22 @@ def without_lama(name: str, **options: Any) -> Shade:
     return Shade(name)
 
 
+# As much of its interface as is used: pictures come as [h, w, c] and go as [w, h, 1, c]; holes become black.
+GMIC = """
+class Image:
+    def from_yxc(pixels):
+        made = Image()
+        made.pixels = pixels
+        return made
+    def to_numpy(self):
+        return self.pixels.swapaxes(0, 1)[:, :, None]
+ImageList = list
+def run(command, images):
+    assert "inpaint_matchpatch[0] [1]" in command
+    return [Image.from_yxc(images[0].pixels * (images[1].pixels == 0))]
+"""
+
+
 # Ways
 
 
@@ -57,15 +73,13 @@ def test_ways_come_in_order_and_those_that_are_absent_say_why(monkeypatch: pytes
 
 
 def test_patchmatch_is_called_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "given_patchmatch.py").write_text(
-        "def inpaint_pyramid(image, mask, seed, em_loops):\n    return image * ~mask[..., None]\n"
-    )
+    (tmp_path / "given_patchmatch.py").write_text(GMIC)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(infill_ways, "PATCHMATCH", "given_patchmatch")
     monkeypatch.setattr(infill_ways, "load_inpainter", without_lama)
     found, absent = infill_ways.ways()
     (way,) = [way for way in found if way.name == "patchmatch"]
-    picture, hole = scenery(64, 64), square(64, 16)
+    picture, hole = scenery(64, 80), np.pad(square(64, 16), ((0, 0), (0, 16)))
     assert np.array_equal(way.fill(picture, hole), np.where(hole[..., None] > 0, np.uint8(0), picture))
     assert "patchmatch" not in absent
     sys.modules.pop("given_patchmatch")
