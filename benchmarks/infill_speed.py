@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.infill_goals import ALIKE, BEST, judged
+from benchmarks.infill_ways import why
 from benchmarks.lama import crops
 from benchmarks.transport import Bystanders
 from models.base import Crop, Inpainter, ModelError
@@ -68,7 +69,7 @@ def _ready(file: Path | None, kind: str) -> tuple[dict[str, Inpainter], dict[str
         try:
             here[name] = load_inpainter("infill", weights_file=str(file) if file else None, **how)
         except ModelError as error:
-            absent[name] = str(error)
+            absent[name] = why(error)
     return here, absent
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from models.base import Image, ModelError
 from models.registry import load_inpainter
 from models.telea import RADIUS
+from pipeline.reading import escaped
 
 OURS, REFERENCE = "infill", "telea"
 NAMES = (REFERENCE, "telea-reduced", "push-pull", "patchmatch", "lama", OURS)
@@ -59,7 +60,7 @@ def ways(file: Path | None = None, **how: Any) -> tuple[list[Way], dict[str, str
     try:
         here.append(_adapter("lama", **how))
     except ModelError as error:
-        absent["lama"] = str(error).replace(str(Path.home()), "~")
+        absent["lama"] = why(error)
     return sorted(here, key=lambda way: NAMES.index(way.name)), absent
 
 
@@ -74,6 +75,11 @@ def patchmatch(image: Image, hole: Image) -> Image:
     planes = [gmic.Image.from_yxc(plane.astype(np.float32)) for plane in (image, hole[..., None])]
     pixels = gmic.run(COMMAND, gmic.ImageList(planes))[0].to_numpy()  # [w, h, 1, 3]
     return np.clip(np.rint(pixels[:, :, 0].swapaxes(0, 1)), 0, 255).astype(np.uint8)
+
+
+def why(error: ModelError) -> str:
+    """What it says, fit for a page: in one line, without the folders of whoever measured."""
+    return escaped(" ".join(str(error).split())).replace(str(Path.home()), "~")
 
 
 def _adapter(name: str, model: str = "", **options: Any) -> Way:

@@ -102,6 +102,12 @@ def test_infill_has_to_be_there_and_takes_other_weights(monkeypatch: pytest.Monk
     assert found[-1].facts["source"] == "infill.safetensors"  # without the folders of whoever measured
 
 
+def test_a_reason_is_one_line_without_colours_or_the_folders_of_whoever_measured() -> None:
+    told = infill_ways.why(ModelError(f"no file {Path.home()}/x.pt;\n  \x1b[96mnext\x1b[0m: fetch it"))
+    assert told.startswith("no file ~/x.pt; ")
+    assert told.isprintable()
+
+
 def test_the_reference_is_telea_over_the_whole_hole_at_full_size() -> None:
     picture, hole = scenery(96, 96), square(96, 24)
     filled = infill_ways.telea(picture, hole)

@@ -13,7 +13,7 @@ from benchmarks import quality, quality_page, quality_pictures, removal, results
 from benchmarks.quality_clips import GOALS
 from stages.ingest.still import read_still
 
-MOST_BYTES = 1_500_000
+MOST_BYTES = 2_000_000
 
 
 @pytest.fixture
