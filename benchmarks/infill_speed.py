@@ -31,7 +31,7 @@ def measure(
     file: Path | None, device: str = "auto", *, rounds: int = ROUNDS, told: Told = lambda _: None
 ) -> dict[str, Any]:
     """Medians in ms by engine and precision, what they differ by from torch in float32, and the goals. By turns, so
-    that a busy machine slows all of them down alike. `file`: other weights than the shipped ones."""
+    that a busy machine slows all of them down alike. `file`: other weights than the shipped ones. Raises ModelError."""
     others = Bystanders()
     kind = _kind(device)
     ready, absent = _ready(file, kind)
@@ -62,13 +62,15 @@ def summed(ways: dict[str, dict[str, float]], kind: str) -> dict[str, Any]:
 
 
 def _ready(file: Path | None, kind: str) -> tuple[dict[str, Inpainter], dict[str, str]]:
-    """What runs here, loaded, and why the rest does not."""
+    """What runs here, loaded, and why the rest does not. Raises ModelError where plain torch does not."""
     here: dict[str, Inpainter] = {}
     absent: dict[str, str] = {}
     for name, how in _wanted(kind):
         try:
             here[name] = load_inpainter("infill", weights_file=str(file) if file else None, **how)
         except ModelError as error:
+            if name == PLAIN:
+                raise
             absent[name] = why(error)
     return here, absent
 

@@ -154,6 +154,12 @@ def test_engines_are_timed_by_turns_and_compared_with_plain_torch(engines: dict[
     assert engines["openvino float32"].calls == timed + infill_speed.AGREED
 
 
+def test_without_plain_torch_there_is_nothing_to_compare_with(engines: dict[str, Shade]) -> None:
+    del engines["torch float32"]
+    with pytest.raises(ModelError, match="torch float32 does not run here"):
+        infill_speed.measure(None, "cpu", rounds=1)
+
+
 def test_what_is_too_slow_or_differs_is_a_goal_missed() -> None:
     ways = {
         "torch float32": {"ms": 200.0, "most_levels": 0.0},
