@@ -74,7 +74,8 @@ def patchmatch(image: Image, hole: Image) -> Image:
     gmic = importlib.import_module(PATCHMATCH)
     planes = [gmic.Image.from_yxc(plane.astype(np.float32)) for plane in (image, hole[..., None])]
     pixels = gmic.run(COMMAND, gmic.ImageList(planes))[0].to_numpy()  # [w, h, 1, 3]
-    return np.clip(np.rint(pixels[:, :, 0].swapaxes(0, 1)), 0, 255).astype(np.uint8)
+    found: Image = np.clip(np.rint(pixels[:, :, 0].swapaxes(0, 1)), 0, 255).astype(np.uint8)
+    return found
 
 
 def why(error: ModelError) -> str:
