@@ -1,4 +1,4 @@
-"""The network of `infill`: what a hole is likely to hide, added to the membrane over it.
+"""The network of `infill`: which membrane continues what surrounds a hole, and what is likely to lie over it.
 
 Its parts are known ones: a U of convolutions whose deepest blocks also see the whole picture at once through its
 spectrum (Suvorov et al., WACV 2022; Chi et al., NeurIPS 2020), and attention that carries fine detail from where it
@@ -20,6 +20,7 @@ from models.infill_plan import (
     BLOCKS,
     CARRIED,
     CELL,
+    COLOURS,
     DEEP,
     FINE,
     GAIN,
@@ -27,15 +28,17 @@ from models.infill_plan import (
     LITTLE,
     MEMORY,
     MIDDLE,
+    PREFERRED,
     SHARP,
     SLOPE,
     SPREAD,
     STRETCH,
     UNKNOWN,
     USUAL,
+    WAYS,
 )  # fmt: skip
 from models.lama_fourier import back_by_products, forth_by_products, matrices
-from models.membrane import known_light, membrane
+from models.membrane import known_light, membranes
 
 
 def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1, *, learning: bool) -> nn.Module:
@@ -98,7 +101,7 @@ class InfillNetwork(nn.Module):
         """`learning`: with batch norms, which `models.infill_shipping` folds away."""
         super().__init__()
         conv = partial(_conv, learning=learning)
-        self.enter = conv(4 * 4, FINE)
+        self.enter = conv(4 * (COLOURS + 1), FINE)
         self.fine = conv(FINE, FINE)
         self.to_middle = conv(FINE, MIDDLE, stride=2)
         self.middle = conv(MIDDLE, MIDDLE)
@@ -110,17 +113,19 @@ class InfillNetwork(nn.Module):
         self.again_middle = conv(MIDDLE, MIDDLE)
         self.from_middle = conv(MIDDLE, 4 * FINE, 1)
         self.join_fine = conv(2 * FINE + CARRIED, FINE)
-        self.leave = nn.Conv2d(FINE, 3 * 4, 3, padding=1)
+        self.leave = nn.Conv2d(FINE, 4 * (3 + WAYS), 3, padding=1)
         with torch.no_grad():
             self.leave.weight.mul_(LITTLE)
+            assert self.leave.bias is not None
+            self.leave.bias[4 * 3 : 4 * 4] += PREFERRED
 
     def forward(self, canvas: Tensor) -> tuple[Tensor]:
-        hole, picture = canvas[:, :1], canvas[:, 1:]
-        smooth = membrane(picture, hole)
+        hole, picture = canvas[:, :1].float(), canvas[:, 1:].float()  # colours need more digits than the layers
+        smooth = membranes(picture, hole)
         # Measured by what is known: what is lighter or fainter as a whole is filled alike.
         mean, spread = known_light(picture, hole)
-        shown = torch.cat([SPREAD * (smooth - mean) / spread, hole], 1)
-        fine = _bent(self.enter(pixel_unshuffle(shown, 2)))
+        shown = torch.cat([SPREAD * (smooth - mean.repeat(1, WAYS, 1, 1)) / spread, hole], 1)
+        fine = _bent(self.enter(pixel_unshuffle(shown.to(canvas.dtype), 2)))
         fine = fine + _bent(self.fine(fine))
         middle = _bent(self.to_middle(fine))
         middle = middle + _bent(self.middle(middle))
@@ -131,8 +136,10 @@ class InfillNetwork(nn.Module):
         up = up + _bent(self.again_middle(up))
         up = pixel_shuffle(self.from_middle(up), 2)
         up = _bent(self.join_fine(torch.cat([up, fine, carried], 1)))
-        residual = pixel_shuffle(self.leave(up), 2).to(smooth.dtype)
-        return (smooth + hole * residual * (spread / USUAL),)
+        left = pixel_shuffle(self.leave(up), 2).to(smooth.dtype)
+        shares = softmax(left[:, 3:], 1).repeat_interleave(3, 1)
+        chosen = (shares * smooth).unflatten(1, (WAYS, 3)).sum(1)  # type: ignore[no-untyped-call]
+        return (chosen + hole * left[:, :3] * (spread / USUAL),)
 
 
 def _bent(x: Tensor) -> Tensor:

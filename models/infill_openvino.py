@@ -15,6 +15,7 @@ from models.infill_plan import (
     BLOCKS,
     CARRIED,
     CELL,
+    DIRECTIONS,
     FLATTEST,
     GLOBAL,
     LEAST,
@@ -26,6 +27,7 @@ from models.infill_plan import (
     STRETCH,
     UNKNOWN,
     USUAL,
+    WAYS,
     Weights,
 )  # fmt: skip
 from models.openvino_drawing import Node, back, channels, conv, forth, shaped
@@ -33,7 +35,8 @@ from models.quiet_openvino import openvino
 from models.waves import matrices
 
 EDGE = 1e-12  # torch's least length of what is normalised
-NEIGHBOURS = np.array([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]], np.float32).reshape(1, 1, 1, 3, 3).repeat(3, 0)
+TIMES = np.array([1, WAYS, 1, 1])
+KERNELS = np.array(DIRECTIONS, np.float32).repeat(3, 0)[:, None, None]  # [COLOURS, 1, 1, 3, 3]
 
 
 def graph(weights: Weights, height: int, width: int) -> Any:
@@ -44,12 +47,16 @@ def graph(weights: Weights, height: int, width: int) -> Any:
     planes = ops.divide(ops.transpose(ops.convert(canvas, "f32"), [0, 3, 1, 2]), np.float32(255))
     blue, green, red, hole = ops.split(planes, 1, 4).outputs()
     picture, known = ops.concat([red, green, blue], 1), ops.subtract(np.float32(1), hole)
-    smooth = _membrane(picture, known)
+    smooth = _membranes(picture, known)
     mean, spread = _known_light(picture, known)
-    shown = ops.divide(ops.multiply(ops.subtract(smooth, mean), np.float32(SPREAD)), spread)
-    residual = _Network(weights, height // CELL, width // CELL).residual(ops.concat([shown, hole], 1), hole)
-    residual = ops.multiply(residual, ops.divide(spread, np.float32(USUAL)))
-    return openvino.Model([ops.add(smooth, ops.multiply(hole, residual))], [canvas], "infill")
+    off = ops.subtract(smooth, ops.tile(mean, np.array([1, WAYS, 1, 1])))
+    shown = ops.divide(ops.multiply(off, np.float32(SPREAD)), spread)
+    left = _Network(weights, height // CELL, width // CELL).left(ops.concat([shown, hole], 1), hole)
+    shares = shaped(ops.softmax(channels(left, 3, 3 + WAYS), 1), WAYS, 1, height, width)
+    each = ops.multiply(shaped(smooth, WAYS, 3, height, width), shares)
+    chosen = ops.reduce_sum(each, np.array([1]), keep_dims=False)
+    residual = ops.multiply(channels(left, 0, 3), ops.divide(spread, np.float32(USUAL)))
+    return openvino.Model([ops.add(chosen, ops.multiply(hole, residual))], [canvas], "infill")
 
 
 class _Network:
@@ -59,7 +66,8 @@ class _Network:
         self._weights, self._rows, self._columns = weights, rows, columns
         self._wide, self._tall, self._narrow = (ops.constant(part) for part in matrices(rows, columns))
 
-    def residual(self, shown: Node, hole: Node) -> Node:
+    def left(self, shown: Node, hole: Node) -> Node:
+        """What is invented (3 channels) and how much of each membrane is taken, before a softmax."""
         fine = _bent(self._conv(_unshuffled(shown, 2), "enter"))
         fine = ops.add(fine, _bent(self._conv(fine, "fine")))
         middle = _bent(self._conv(fine, "to_middle", 2))
@@ -103,8 +111,8 @@ class _Network:
         return conv(x, weight, self._weights[f"{name}.bias"], stride, weight.shape[2] // 2)
 
 
-def _membrane(picture: Node, known: Node) -> Node:
-    """As `models.membrane.membrane`."""
+def _membranes(picture: Node, known: Node) -> Node:
+    """As `models.membrane.membranes`."""
     sums, weights = ops.multiply(picture, known), known
     levels = [(sums, weights)]
     for _ in range(LEVELS):
@@ -113,19 +121,19 @@ def _membrane(picture: Node, known: Node) -> Node:
         sums, weights = ops.multiply(sums, gain), ops.multiply(weights, gain)
         levels.append((sums, weights))
     mean = ops.divide(_mean(sums), ops.maximum(_mean(weights), np.float32(LEAST)))
-    colours = _relaxed(sums, mean, weights)
-    for sums, weights in reversed(levels[:-1]):
-        colours = _relaxed(sums, _doubled(colours), weights)
+    colours = _relaxed(sums, ops.tile(mean, TIMES), weights, ROUNDS[-1])
+    for (sums, weights), rounds in zip(reversed(levels[:-1]), reversed(ROUNDS[:-1]), strict=True):
+        colours = _relaxed(sums, _doubled(colours), weights, rounds)
     return colours
 
 
-def _relaxed(sums: Node, coarse: Node, weights: Node) -> Node:
+def _relaxed(sums: Node, coarse: Node, weights: Node, rounds: int) -> Node:
     unknown = ops.subtract(np.float32(1), weights)
-    colours = ops.add(sums, ops.multiply(coarse, unknown))
+    colours = ops.add(ops.tile(sums, TIMES), ops.multiply(coarse, unknown))
     edges = np.array([0, 0, 1, 1])
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         framed = ops.pad(colours, edges, edges, "edge")
-        near = ops.group_convolution(framed, NEIGHBOURS, [1, 1], [0, 0], [0, 0], [1, 1])
+        near = ops.group_convolution(framed, KERNELS, [1, 1], [0, 0], [0, 0], [1, 1])
         colours = ops.add(colours, ops.multiply(ops.subtract(near, colours), unknown))
     return colours
 

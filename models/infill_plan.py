@@ -22,12 +22,22 @@ USUAL = 0.2  # of those of a picture, 0..1
 MEMORY = 0.01  # share of a batch in what the norms remember, as long as they learn
 SLOPE = 0.1  # of what is below 0: a unit that is never above it would learn nothing more
 
-# The membrane
+# The membranes
 LEVELS = 5  # of halving: sides are multiples of 32
 SATURATION = 4.0  # how much of a coarse pixel must be known for it to count as known: a quarter
-ROUNDS = 10  # of relaxing at each level
+ROUNDS = (2, 4, 8, 8, 8, 8)  # of relaxing at each level, the finest first
 FLATTEST = 1e-3  # deviation: below it there is nothing to see
 LEAST = 1e-6  # of a weight, below which nothing is known
+# How much each neighbour draws: alike, then mostly along the rows, the columns and both diagonals.
+ALIKE = ((0.0, 0.25, 0.0), (0.25, 0.0, 0.25), (0.0, 0.25, 0.0))
+ROWS = ((0.0, 0.05, 0.0), (0.45, 0.0, 0.45), (0.0, 0.05, 0.0))
+COLUMNS = ((0.0, 0.45, 0.0), (0.05, 0.0, 0.05), (0.0, 0.45, 0.0))
+FALLING = ((0.4, 0.05, 0.0), (0.05, 0.0, 0.05), (0.0, 0.05, 0.4))
+RISING = ((0.0, 0.05, 0.4), (0.05, 0.0, 0.05), (0.4, 0.05, 0.0))
+DIRECTIONS = (ALIKE, ROWS, COLUMNS, FALLING, RISING)
+WAYS = len(DIRECTIONS)
+COLOURS = 3 * WAYS  # channels of all membranes
+PREFERRED = 2.0  # by which the first of them is, at first
 
 Weights = Mapping[str, NDArray[np.float32]]
 """By their names in the state dict of `models.infill_network.InfillNetwork`."""
@@ -35,7 +45,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 def _convolutions() -> Iterator[tuple[str, int, int, int]]:
     """Name, channels in and out, and side of each convolution."""
-    yield "enter", 4 * 4, FINE, 3
+    yield "enter", 4 * (COLOURS + 1), FINE, 3
     yield "fine", FINE, FINE, 3
     yield "to_middle", FINE, MIDDLE, 3
     yield "middle", MIDDLE, MIDDLE, 3
@@ -52,7 +62,7 @@ def _convolutions() -> Iterator[tuple[str, int, int, int]]:
     yield "again_middle", MIDDLE, MIDDLE, 3
     yield "from_middle", MIDDLE, 4 * FINE, 1
     yield "join_fine", 2 * FINE + CARRIED, FINE, 3
-    yield "leave", FINE, 4 * 3, 3
+    yield "leave", FINE, 4 * (3 + WAYS), 3
 
 
 SHAPES: dict[str, tuple[int, ...]] = {

@@ -80,9 +80,9 @@ _INFILL = Weights(
     kind="shipped",
     source="cleanplate",
     file="infill.safetensors",
-    checksum="sha256:fe436fd08ac9d3dfdfb67c4d54b9ecb15d7ea33112cbcdae48c1ebfa51ffb536",
+    checksum="sha256:bf2e2ed9ad2a2c4a22a9d219fcf818d1023671d512dab82574eb7ff2a0919d23",
     licence="AGPL-3.0-or-later",
-    size=6_364_938,
+    size=6_423_730,
     requirement="cleanplate",
 )
 

@@ -1,23 +1,27 @@
-"""The membrane over a hole, on tensors: the surface between its edges that bends least, which a network adds to.
+"""Membranes over a hole, on tensors: surfaces between its edges that bend little, for a network to choose from.
 
 Begun as `models.pushpull`, with averages of what is known, each of the next coarser level where the finer one knows
-nothing (Gortler and others, The Lumigraph, 1996, section 3.4), and relaxed at every level on the way back, so that it
-comes near the solution of Laplace's equation.
+nothing (Gortler and others, The Lumigraph, 1996, section 3.4), and relaxed at every level on the way back. One comes
+near the solution of Laplace's equation; the others bend easily across rows, columns or diagonals and hardly along them,
+so that they continue what runs that way.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, pad
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from models.infill_plan import FLATTEST, LEAST, LEVELS, ROUNDS, SATURATION
+from models.infill_plan import COLOURS, DIRECTIONS, FLATTEST, LEAST, LEVELS, ROUNDS, SATURATION, WAYS
 
 
 @torch.no_grad()
-def membrane(picture: Tensor, hole: Tensor) -> Tensor:
-    """`picture` [B, C, H, W] with the hole filled; `hole` [B, 1, H, W], 1 inside, 0 outside. Whatever the picture is
-    in the hole has no part in it. With nothing known it is 0. Nothing is learned through it."""
+def membranes(picture: Tensor, hole: Tensor) -> Tensor:
+    """`picture` [B, 3, H, W] with the hole filled in each of the DIRECTIONS: [B, WAYS * 3, H, W]; `hole` [B, 1, H, W],
+    1 inside, 0 outside. Whatever the picture is in the hole has no part in it. With nothing known it is 0. Nothing is
+    learned through it."""
     weights = 1 - hole
     sums = picture * weights
     levels = [(sums, weights)]
@@ -27,22 +31,31 @@ def membrane(picture: Tensor, hole: Tensor) -> Tensor:
         sums, weights = sums * gain, weights * gain
         levels.append((sums, weights))
     mean = sums.mean((2, 3), keepdim=True) / weights.mean((2, 3), keepdim=True).clamp(min=LEAST)
-    colours = _relaxed(sums + mean * (1 - weights), weights)
-    for sums, weights in reversed(levels[:-1]):
+    colours = _relaxed((sums + mean * (1 - weights)).repeat(1, WAYS, 1, 1), weights, ROUNDS[-1])
+    for (sums, weights), rounds in zip(reversed(levels[:-1]), reversed(ROUNDS[:-1]), strict=True):
         coarse = interpolate(colours, scale_factor=2.0, mode="bilinear", align_corners=False)
-        colours = _relaxed(sums + coarse * (1 - weights), weights)
+        colours = _relaxed(sums.repeat(1, WAYS, 1, 1) + coarse * (1 - weights), weights, rounds)
     return colours
 
 
-def _relaxed(colours: Tensor, weights: Tensor) -> Tensor:
-    """What is not known drawn towards the mean of its four neighbours."""
-    unknown = 1 - weights
-    for _ in range(ROUNDS):
-        framed = pad(colours, (1, 1, 1, 1), mode="replicate")
-        across = framed[..., 1:-1, 2:] + framed[..., 1:-1, :-2]
-        down = framed[..., 2:, 1:-1] + framed[..., :-2, 1:-1]
-        colours = torch.lerp(colours, (across + down) / 4, unknown)
+def membrane(picture: Tensor, hole: Tensor) -> Tensor:
+    """The first of `membranes` alone, [B, 3, H, W]: it bends alike in all directions."""
+    return membranes(picture, hole)[:, :3]
+
+
+def _relaxed(colours: Tensor, weights: Tensor, rounds: int) -> Tensor:
+    """What is not known drawn towards its neighbours."""
+    unknown, kernels = 1 - weights, _kernels(colours.device)
+    with torch.autocast(colours.device.type, enabled=False):  # a short format would round them to steps
+        for _ in range(rounds):
+            framed = pad(colours, (1, 1, 1, 1), mode="replicate")
+            colours = torch.lerp(colours, conv2d(framed, kernels, groups=COLOURS), unknown)
     return colours
+
+
+@lru_cache
+def _kernels(device: torch.device) -> Tensor:
+    return torch.tensor(DIRECTIONS, device=device)[:, None].repeat_interleave(3, 0)
 
 
 def known_light(picture: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:

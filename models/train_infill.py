@@ -23,6 +23,7 @@ from models.infill_losses import Critic, alike, caught, distances, fooled, penal
 from models.infill_material import pack, table, unpacked
 from models.infill_network import InfillNetwork, settle
 from models.infill_shipping import plot, ship
+from models.membrane import membrane
 
 PIXELS = 8 * 128 * 128  # of a batch, on a processor; a GPU takes more
 SEED = 11
@@ -104,7 +105,7 @@ class Training:
         answer = answer.float()
         parts = distances(answer, truth, hole)
         filled = torch.lerp(truth, answer, hole)
-        told = {"better": _better(filled, canvas)}
+        told = {"better": _better(filled, canvas)} if self.step % 5 == 0 else {}
         if self.step >= ALONE * self._how.steps:
             told["critic"] = self._teach(filled.detach(), truth, hole)
             parts |= self._judged(filled, truth, hole)
@@ -171,8 +172,6 @@ def _stepped(optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor)
 @torch.no_grad()
 def _better(filled: Tensor, canvas: Tensor) -> float:
     """By how many dB than the membrane, over all holes of a batch."""
-    from models.membrane import membrane
-
     hole, truth = canvas[:, :1], canvas[:, 1:]
     plain = ((membrane(truth, hole) - truth) * hole).square().sum()
     return float(10 * torch.log10(plain / (filled - truth).square().sum().clamp(min=1e-9)))

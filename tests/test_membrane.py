@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.infill_plan import FLATTEST
-from models.membrane import known_light, membrane
+from models.infill_plan import DIRECTIONS, FLATTEST, WAYS
+from models.membrane import known_light, membrane, membranes
 from tests.frames import scenery
 
 SIDE = 128
@@ -79,6 +79,29 @@ def test_it_comes_near_the_solution_of_laplaces_equation() -> None:
     hidden = moving.expand_as(exact) > 0
     off = (membrane(start, where)[inner] - exact)[hidden]
     assert off.abs().mean() < 0.1 * exact[hidden].std()
+
+
+def stripes(along: str) -> Tensor:
+    """Bars of 24 pixels, soft at their edges, that run along the rows, the columns or a diagonal."""
+    y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    place = {"rows": y, "columns": x, "falling": (x - y) / 2**0.5, "rising": (x + y) / 2**0.5}[along]
+    return (0.5 + 0.4 * torch.sin(place * (torch.pi / 12))).expand(1, 3, SIDE, SIDE).contiguous()
+
+
+@pytest.mark.parametrize(("along", "way"), [("rows", 1), ("columns", 2), ("falling", 3), ("rising", 4)])
+def test_what_runs_in_a_direction_is_continued_by_the_membrane_of_that_direction(along: str, way: int) -> None:
+    where, shown = hole(40, 88, 40, 88), stripes(along)
+    each = membranes(shown, where).unflatten(1, (WAYS, 3))
+    off = [float(((each[:, number] - shown) * where).square().sum()) for number in range(WAYS)]
+    assert int(np.argmin(off)) == way
+    assert off[way] < 0.7 * off[0]
+
+
+def test_every_neighbour_has_its_share() -> None:
+    for kernel in DIRECTIONS:
+        assert np.sum(kernel) == pytest.approx(1)
+        assert np.array_equal(np.array(kernel), np.array(kernel)[::-1, ::-1])
+        assert kernel[1][1] == 0
 
 
 def test_each_picture_of_a_batch_is_filled_as_it_is_alone() -> None:
