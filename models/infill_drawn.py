@@ -42,8 +42,8 @@ class Drawn:
         (answer,) = (output.data[0] for output in request.output_tensors)
         if not np.isfinite(answer).all():
             return None
-        pixels = np.clip(np.rint(answer * 255), 0, 255).astype(np.uint8)
-        return np.ascontiguousarray(pixels[::-1].transpose(1, 2, 0))
+        pixels = np.clip(np.rint(answer * 255), 0, 255).astype(np.uint8)[::-1].transpose(1, 2, 0)
+        return np.where(canvas[..., 3:] > 0, pixels, canvas[..., :3])
 
     def _compiled(self, height: int, width: int) -> Any:
         how = options(short=self.precision == "bfloat16", threads=threads())

@@ -7,10 +7,23 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, leaky_relu, max_pool2d, softplus
+from torch.nn.functional import (
+    avg_pool2d,
+    interpolate,
+    leaky_relu,
+    log_softmax,
+    max_pool2d,
+    pixel_unshuffle,
+    softmax,
+    softplus,
+)
+
+from models.infill_plan import CELL, UNKNOWN
 
 POOLS = (8, 32)  # pixels a side of the means that have to be right: no cast of colour
 SMOOTH = 0.02  # below which a difference counts less than in proportion
+BY_COLOUR = 0.5  # of how alike places are, beside their texture
+CHOOSY = 0.1  # of the usual difference, by which one place is preferred to another
 SCALES = 3  # at which differences of neighbours have to be right
 CRITIC = (32, 64, 128)  # its channels
 PENALTY = 0.5  # of R1 (Mescheder et al., ICML 2018), on values -1..1
@@ -70,6 +83,31 @@ def _differences(filled: Tensor, truth: Tensor, hole: Tensor) -> Tensor:
         found.append(total / share)
         filled, truth, near = avg_pool2d(filled, 2), avg_pool2d(truth, 2), max_pool2d(near, 2)
     return torch.stack(found).mean()
+
+
+def misplaced(likeness: Tensor, truth: Tensor, hole: Tensor) -> Tensor:
+    """Small where places in the hole are held to be like the known ones that the truth is like there: cross entropy,
+    in nats, of `likeness` [B, N, N] (before a softmax) from what the truth's texture and colours say."""
+    unknown = avg_pool2d(hole, CELL).flatten(2)
+    with torch.no_grad():
+        means = avg_pool2d(truth, CELL)
+        texture = truth - interpolate(means, scale_factor=float(CELL), mode="bilinear", align_corners=False)
+        apart = _apart(pixel_unshuffle(texture, CELL)) + BY_COLOUR * _apart(means)
+        known = (unknown == 0).float()
+        usual = (apart * known).sum(-1, keepdim=True) / known.sum(-1, keepdim=True).clamp(min=1)
+        wanted = softmax(-apart / (CHOOSY * usual + 1e-6) - UNKNOWN * (1 - known), -1)
+    asked = (unknown > 0.5).float().transpose(1, 2)
+    each = -(wanted * log_softmax(likeness.float(), -1)).sum(-1, keepdim=True)
+    return (each * asked).sum() / asked.sum().clamp(min=1)
+
+
+def _apart(cells: Tensor) -> Tensor:
+    """Mean squared differences [B, N, N] between the places of [B, C, h, w]."""
+    flat = cells.float().flatten(2)
+    length = flat.square().sum(1)
+    products = torch.matmul(flat.transpose(1, 2), flat)
+    found: Tensor = (length[:, :, None] + length[:, None] - 2 * products).clamp(min=0) / flat.shape[1]
+    return found
 
 
 def invented(hole: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, leaky_relu, normalize, pixel_shuffle, pixel_unshuffle, softmax
+from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, normalize, pixel_shuffle, pixel_unshuffle, softmax
 
 from models.canvas import FIXED
 from models.infill_plan import (
@@ -22,13 +22,16 @@ from models.infill_plan import (
     CELL,
     COLOURS,
     DEEP,
+    FAINT,
     FINE,
     GAIN,
     GLOBAL,
+    LEFT,
     LITTLE,
     MEMORY,
     MIDDLE,
     PREFERRED,
+    SEEN,
     SHARP,
     SLOPE,
     SPREAD,
@@ -69,7 +72,7 @@ class GlobalBlock(nn.Module):
 
 
 class Carrying(nn.Module):
-    """Attention over places of 8 x 8 pixels: each takes the detail of the known ones that it is most like."""
+    """Attention over places of 8 x 8 pixels: each takes what the known ones have that it is most like."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,16 +80,22 @@ class Carrying(nn.Module):
         self.detail = nn.Conv2d(FINE, CARRIED, 1)
         self.sharp = nn.Parameter(torch.tensor(SHARP))
 
-    def forward(self, deep: Tensor, fine: Tensor, hole: Tensor) -> Tensor:
-        """[B, CARRIED, H / 2, W / 2] of `deep` at an eighth, `fine` at half and `hole` at full size."""
-        rows, columns = deep.shape[2:]
+    def likeness(self, deep: Tensor, hole: Tensor) -> Tensor:
+        """How much each place is like each other, [B, N, N], before a softmax over the last; a hole is like nothing."""
         asking = normalize(self.asking(deep).flatten(2), dim=1).transpose(1, 2)
         asked = normalize(self.asked(deep).flatten(2), dim=1)
-        unknown = avg_pool2d(hole, CELL).flatten(2)
-        shares = softmax(self.sharp * torch.matmul(asking, asked) - UNKNOWN * unknown, -1)
-        cells = pixel_unshuffle(self.detail(fine), STRETCH).flatten(2).transpose(1, 2)
-        carried = torch.matmul(shares.to(cells.dtype), cells).transpose(1, 2)
-        return pixel_shuffle(carried.reshape(*carried.shape[:2], rows, columns), STRETCH)
+        found: Tensor = self.sharp * torch.matmul(asking, asked) - UNKNOWN * avg_pool2d(hole, CELL).flatten(2)
+        return found
+
+    def forward(self, likeness: Tensor, fine: Tensor, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features [B, CARRIED, H / 2, W / 2] of `fine`, texture and colours [B, 3, H, W] of `picture`."""
+        means = avg_pool2d(picture, CELL)
+        texture = picture - _spread_out(means)
+        each = pixel_unshuffle(self.detail(fine), STRETCH), pixel_unshuffle(texture, CELL), means
+        cells = torch.cat([part.to(fine.dtype) for part in each], 1)
+        carried = torch.matmul(cells.flatten(2), softmax(likeness, -1).to(fine.dtype).transpose(1, 2))
+        parts = torch.split(carried.reshape(cells.shape), [part.shape[1] for part in each], 1)
+        return pixel_shuffle(parts[0], STRETCH), pixel_shuffle(parts[1], CELL).float(), _spread_out(parts[2].float())
 
 
 class InfillNetwork(nn.Module):
@@ -112,34 +121,48 @@ class InfillNetwork(nn.Module):
         self.join_middle = conv(2 * MIDDLE, MIDDLE)
         self.again_middle = conv(MIDDLE, MIDDLE)
         self.from_middle = conv(MIDDLE, 4 * FINE, 1)
-        self.join_fine = conv(2 * FINE + CARRIED, FINE)
-        self.leave = nn.Conv2d(FINE, 4 * (3 + WAYS), 3, padding=1)
+        self.join_fine = conv(SEEN, FINE)
+        self.leave = nn.Conv2d(FINE, 4 * LEFT, 3, padding=1)
         with torch.no_grad():
             self.leave.weight.mul_(LITTLE)
             assert self.leave.bias is not None
             self.leave.bias[4 * 3 : 4 * 4] += PREFERRED
+            self.leave.bias[-4:] += FAINT
 
     def forward(self, canvas: Tensor) -> tuple[Tensor]:
+        return self.answer(canvas)[:1]
+
+    def answer(self, canvas: Tensor) -> tuple[Tensor, Tensor]:
+        """The picture, and how much each place was held to be like each other: see `Carrying`."""
         hole, picture = canvas[:, :1].float(), canvas[:, 1:].float()  # colours need more digits than the layers
         smooth = membranes(picture, hole)
         # Measured by what is known: what is lighter or fainter as a whole is filled alike.
         mean, spread = known_light(picture, hole)
-        shown = torch.cat([SPREAD * (smooth - mean.repeat(1, WAYS, 1, 1)) / spread, hole], 1)
-        fine = _bent(self.enter(pixel_unshuffle(shown.to(canvas.dtype), 2)))
+        seen = (smooth - mean.repeat(1, WAYS, 1, 1)) * (SPREAD / spread)
+        fine = _bent(self.enter(pixel_unshuffle(torch.cat([seen, hole], 1).to(canvas.dtype), 2)))
         fine = fine + _bent(self.fine(fine))
         middle = _bent(self.to_middle(fine))
         middle = middle + _bent(self.middle(middle))
         deep = self.blocks(_bent(self.to_deep(middle)))
-        carried = self.carrying(deep, fine, hole)
+        likeness = self.carrying.likeness(deep, hole)
+        features, texture, colours = self.carrying(likeness, fine, seen[:, :3])
         up = pixel_shuffle(self.from_deep(deep), 2)
         up = _bent(self.join_middle(torch.cat([up, middle], 1)))
         up = up + _bent(self.again_middle(up))
         up = pixel_shuffle(self.from_middle(up), 2)
-        up = _bent(self.join_fine(torch.cat([up, fine, carried], 1)))
-        left = pixel_shuffle(self.leave(up), 2).to(smooth.dtype)
-        shares = softmax(left[:, 3:], 1).repeat_interleave(3, 1)
-        chosen = (shares * smooth).unflatten(1, (WAYS, 3)).sum(1)  # type: ignore[no-untyped-call]
-        return (chosen + hole * left[:, :3] * (spread / USUAL),)
+        carried = pixel_unshuffle(torch.cat([texture, colours], 1), 2).to(fine.dtype)
+        up = _bent(self.join_fine(torch.cat([up, fine, features, carried], 1)))
+        left = pixel_shuffle(self.leave(up), 2).float()
+        ways = torch.cat([seen, torch.lerp(seen[:, :3], colours, hole)], 1)
+        shares = softmax(left[:, 3:-1], 1).repeat_interleave(3, 1)
+        chosen = (shares * ways).unflatten(1, (WAYS + 1, 3)).sum(1)  # type: ignore[no-untyped-call]
+        made = chosen + hole * (left[:, :3] * (SPREAD / USUAL) + torch.sigmoid(left[:, -1:]) * texture)
+        return made * (spread / SPREAD) + mean, likeness
+
+
+def _spread_out(means: Tensor) -> Tensor:
+    """From places to pixels, without steps."""
+    return interpolate(means, scale_factor=float(CELL), mode="bilinear", align_corners=False)
 
 
 def _bent(x: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from models.infill_plan import (
     FLATTEST,
     GLOBAL,
     LEAST,
+    LEFT,
     LEVELS,
     ROUNDS,
     SATURATION,
@@ -49,14 +50,17 @@ def graph(weights: Weights, height: int, width: int) -> Any:
     picture, known = ops.concat([red, green, blue], 1), ops.subtract(np.float32(1), hole)
     smooth = _membranes(picture, known)
     mean, spread = _known_light(picture, known)
-    off = ops.subtract(smooth, ops.tile(mean, np.array([1, WAYS, 1, 1])))
-    shown = ops.divide(ops.multiply(off, np.float32(SPREAD)), spread)
-    left = _Network(weights, height // CELL, width // CELL).left(ops.concat([shown, hole], 1), hole)
-    shares = shaped(ops.softmax(channels(left, 3, 3 + WAYS), 1), WAYS, 1, height, width)
-    each = ops.multiply(shaped(smooth, WAYS, 3, height, width), shares)
-    chosen = ops.reduce_sum(each, np.array([1]), keep_dims=False)
-    residual = ops.multiply(channels(left, 0, 3), ops.divide(spread, np.float32(USUAL)))
-    return openvino.Model([ops.add(chosen, ops.multiply(hole, residual))], [canvas], "infill")
+    seen = _times(ops.subtract(smooth, ops.tile(mean, TIMES)), ops.divide(np.float32(SPREAD), spread))
+    left, texture, colours = _Network(weights, height // CELL, width // CELL).left(seen, hole)
+    first = channels(seen, 0, 3)
+    carried = ops.add(first, _times(ops.subtract(colours, first), hole))
+    ways = shaped(ops.concat([seen, carried], 1), WAYS + 1, 3, height, width)
+    shares = shaped(ops.softmax(channels(left, 3, LEFT - 1), 1), WAYS + 1, 1, height, width)
+    chosen = ops.reduce_sum(_times(ways, shares), np.array([1]), keep_dims=False)
+    invented = _times(channels(left, 0, 3), np.float32(SPREAD / USUAL))
+    invented = ops.add(invented, _times(ops.sigmoid(channels(left, LEFT - 1, LEFT)), texture))
+    made = _times(ops.add(chosen, _times(hole, invented)), ops.divide(spread, np.float32(SPREAD)))
+    return openvino.Model([ops.add(made, mean)], [canvas], "infill")
 
 
 class _Network:
@@ -66,22 +70,23 @@ class _Network:
         self._weights, self._rows, self._columns = weights, rows, columns
         self._wide, self._tall, self._narrow = (ops.constant(part) for part in matrices(rows, columns))
 
-    def left(self, shown: Node, hole: Node) -> Node:
-        """What is invented (3 channels) and how much of each membrane is taken, before a softmax."""
-        fine = _bent(self._conv(_unshuffled(shown, 2), "enter"))
+    def left(self, seen: Node, hole: Node) -> tuple[Node, Node, Node]:
+        """As `InfillNetwork.answer` has it: what is left to choose by, and the texture and colours that are carried."""
+        fine = _bent(self._conv(_unshuffled(ops.concat([seen, hole], 1), 2), "enter"))
         fine = ops.add(fine, _bent(self._conv(fine, "fine")))
         middle = _bent(self._conv(fine, "to_middle", 2))
         middle = ops.add(middle, _bent(self._conv(middle, "middle")))
         deep = _bent(self._conv(middle, "to_deep", 2))
         for number in range(BLOCKS):
             deep = self._block(deep, f"blocks.{number}")
-        carried = self._carried(deep, fine, hole)
+        features, texture, colours = self._carried(self._shares(deep, hole), fine, channels(seen, 0, 3))
         up = _shuffled(self._conv(deep, "from_deep"), 2)
         up = _bent(self._conv(ops.concat([up, middle], 1), "join_middle"))
         up = ops.add(up, _bent(self._conv(up, "again_middle")))
         up = _shuffled(self._conv(up, "from_middle"), 2)
-        up = _bent(self._conv(ops.concat([up, fine, carried], 1), "join_fine"))
-        return _shuffled(self._conv(up, "leave"), 2)
+        carried = _unshuffled(ops.concat([texture, colours], 1), 2)
+        up = _bent(self._conv(ops.concat([up, fine, features, carried], 1), "join_fine"))
+        return _shuffled(self._conv(up, "leave"), 2), texture, colours
 
     def _block(self, x: Node, name: str) -> Node:
         """As `GlobalBlock`."""
@@ -92,19 +97,28 @@ class _Network:
         mixed = ops.add(mixed, back(spectrum, self._tall, self._narrow, GLOBAL, *sides))
         return ops.add(x, self._conv(ops.concat([mixed, channels(y, GLOBAL, 2 * GLOBAL)], 1), f"{name}.after"))
 
-    def _carried(self, deep: Node, fine: Node, hole: Node) -> Node:
-        """As `Carrying`."""
-        places, depth = self._rows * self._columns, CARRIED * STRETCH**2
+    def _shares(self, deep: Node, hole: Node) -> Node:
+        """As a softmax of `Carrying.likeness`."""
+        places = self._rows * self._columns
         asking, asked = (
             ops.normalize_l2(shaped(self._conv(deep, f"carrying.{part}"), ASKED, places), np.array([1]), EDGE, "max")
             for part in ("asking", "asked")
         )
-        unknown = ops.multiply(shaped(_pooled(hole, CELL), 1, places), np.float32(UNKNOWN))
-        likeness = ops.multiply(ops.matmul(asking, asked, True, False), self._weights["carrying.sharp"])
-        shares = ops.softmax(ops.subtract(likeness, unknown), -1)
-        cells = shaped(_unshuffled(self._conv(fine, "carrying.detail"), STRETCH), depth, places)
-        carried = shaped(ops.matmul(cells, shares, False, True), depth, self._rows, self._columns)
-        return _shuffled(carried, STRETCH)
+        unknown = _times(shaped(_pooled(hole, CELL), 1, places), np.float32(UNKNOWN))
+        likeness = _times(ops.matmul(asking, asked, True, False), self._weights["carrying.sharp"])
+        return ops.softmax(ops.subtract(likeness, unknown), -1)
+
+    def _carried(self, shares: Node, fine: Node, picture: Node) -> tuple[Node, Node, Node]:
+        """As `Carrying`."""
+        means = _pooled(picture, CELL)
+        texture = ops.subtract(picture, _larger(means, CELL))
+        features = self._conv(fine, "carrying.detail")
+        cells = ops.concat([_unshuffled(features, STRETCH), _unshuffled(texture, CELL), means], 1)
+        depths = CARRIED * STRETCH**2, 3 * CELL**2, 3
+        flat = shaped(cells, sum(depths), self._rows * self._columns)
+        carried = shaped(ops.matmul(flat, shares, False, True), sum(depths), self._rows, self._columns)
+        parts = ops.variadic_split(carried, 1, list(depths)).outputs()
+        return _shuffled(parts[0], STRETCH), _shuffled(parts[1], CELL), _larger(parts[2], CELL)
 
     def _conv(self, x: Node, name: str, stride: int = 1) -> Node:
         weight = self._weights[f"{name}.weight"]
@@ -123,7 +137,7 @@ def _membranes(picture: Node, known: Node) -> Node:
     mean = ops.divide(_mean(sums), ops.maximum(_mean(weights), np.float32(LEAST)))
     colours = _relaxed(sums, ops.tile(mean, TIMES), weights, ROUNDS[-1])
     for (sums, weights), rounds in zip(reversed(levels[:-1]), reversed(ROUNDS[:-1]), strict=True):
-        colours = _relaxed(sums, _doubled(colours), weights, rounds)
+        colours = _relaxed(sums, _larger(colours, 2), weights, rounds)
     return colours
 
 
@@ -167,11 +181,15 @@ def _mean(x: Node) -> Node:
     return ops.reduce_mean(x, np.array([2, 3]), keep_dims=True)
 
 
-def _doubled(x: Node) -> Node:
+def _larger(x: Node, times: int) -> Node:
     return ops.interpolate(
-        x, np.array([2, 2], np.float32), "linear_onnx", "scales",
+        x, np.array([times, times], np.float32), "linear_onnx", "scales",
         coordinate_transformation_mode="half_pixel", axes=np.array([2, 3]),
     )  # fmt: skip
+
+
+def _times(one: Node, other: Node) -> Node:
+    return ops.multiply(one, other)
 
 
 def _unshuffled(x: Node, side: int) -> Node:

@@ -38,6 +38,9 @@ DIRECTIONS = (ALIKE, ROWS, COLUMNS, FALLING, RISING)
 WAYS = len(DIRECTIONS)
 COLOURS = 3 * WAYS  # channels of all membranes
 PREFERRED = 2.0  # by which the first of them is, at first
+FAINT = -2.0  # of the texture that is carried, before a sigmoid, at first
+SEEN = 2 * FINE + CARRIED + 4 * (3 + 3)  # channels from which the answer is made
+LEFT = 3 + (WAYS + 1) + 1  # what is invented; shares of the membranes and of carried colours; of carried texture
 
 Weights = Mapping[str, NDArray[np.float32]]
 """By their names in the state dict of `models.infill_network.InfillNetwork`."""
@@ -61,8 +64,8 @@ def _convolutions() -> Iterator[tuple[str, int, int, int]]:
     yield "join_middle", 2 * MIDDLE, MIDDLE, 3
     yield "again_middle", MIDDLE, MIDDLE, 3
     yield "from_middle", MIDDLE, 4 * FINE, 1
-    yield "join_fine", 2 * FINE + CARRIED, FINE, 3
-    yield "leave", FINE, 4 * (3 + WAYS), 3
+    yield "join_fine", SEEN, FINE, 3
+    yield "leave", FINE, 4 * LEFT, 3
 
 
 SHAPES: dict[str, tuple[int, ...]] = {

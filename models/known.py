@@ -80,9 +80,9 @@ _INFILL = Weights(
     kind="shipped",
     source="cleanplate",
     file="infill.safetensors",
-    checksum="sha256:bf2e2ed9ad2a2c4a22a9d219fcf818d1023671d512dab82574eb7ff2a0919d23",
+    checksum="sha256:7c65c0cd09f19ac6b00e33ef6e77e3e83c6001ff9b9b098303494015790d8326",
     licence="AGPL-3.0-or-later",
-    size=6_423_730,
+    size=6_451_394,
     requirement="cleanplate",
 )
 

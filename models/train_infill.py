@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from models.base import Image
 from models.device import choose, to_channels_last
 from models.infill_lessons import Lessons
-from models.infill_losses import Critic, alike, caught, distances, fooled, penalty
+from models.infill_losses import Critic, alike, caught, distances, fooled, misplaced, penalty
 from models.infill_material import pack, table, unpacked
 from models.infill_network import InfillNetwork, settle
 from models.infill_shipping import plot, ship
@@ -34,7 +34,7 @@ SETTLED = 0.2  # of all steps after which the norms stay as they are: crops of a
 ALONE = 0.6  # of all steps before the critic is asked
 FLAT = 8  # steps from one penalty of the critic to the next
 SAVE, TELL = 250, 25  # steps between checkpoints, lines of the log
-WEIGHTS = {"hole": 1.0, "squares": 4.0, "means": 1.0, "edges": 0.3, "fooled": 0.01, "alike": 0.5}
+WEIGHTS = {"hole": 1.0, "squares": 4.0, "means": 1.0, "edges": 0.3, "places": 0.02, "fooled": 0.01, "alike": 0.5}
 COLUMNS = ("step", *WEIGHTS, "critic", "better")
 _log = logging.getLogger("train_infill")
 
@@ -101,9 +101,8 @@ class Training:
         canvas = canvas.contiguous(memory_format=torch.channels_last)
         hole, truth = canvas[:, :1], canvas[:, 1:].contiguous(memory_format=torch.channels_last)
         with self._short():
-            (answer,) = self._network(canvas)
-        answer = answer.float()
-        parts = distances(answer, truth, hole)
+            answer, likeness = self._network.answer(canvas)
+        parts = {**distances(answer, truth, hole), "places": misplaced(likeness, truth, hole)}
         filled = torch.lerp(truth, answer, hole)
         told = {"better": _better(filled, canvas)} if self.step % 5 == 0 else {}
         if self.step >= ALONE * self._how.steps:

@@ -15,7 +15,7 @@ from models.base import Image, ModelError
 from models.infill import load
 from models.infill_holes import KINDS, LEAST, MOST, hole
 from models.infill_lessons import Lessons
-from models.infill_losses import Critic, caught, distances, fooled, invented, penalty
+from models.infill_losses import Critic, caught, distances, fooled, invented, misplaced, penalty
 from models.infill_material import HELD_OUT, LONGEST, pack, table, unpacked
 from models.infill_network import InfillNetwork, settle
 from models.infill_shipping import folded, plot, ship
@@ -111,6 +111,21 @@ def test_a_cast_costs_more_than_noise_of_the_same_size(pictures: list[Image], sm
     noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(0)) * 0.05
     cast, grain = (distances(truth + off, truth, where)["means"] for off in (torch.full_like(truth, 0.05), noise))
     assert cast > 3 * grain
+
+
+def test_places_are_to_be_taken_for_those_that_look_like_them() -> None:
+    """Left half bars along the rows, right half along the columns; the hole lies in the left one."""
+    y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    bars = torch.where(x < 32, y, x) % 4 < 2
+    truth = bars.float().expand(1, 3, 64, 64)
+    where = torch.zeros(1, 1, 64, 64)
+    where[..., 16:32, 8:24] = 1
+    left = (torch.arange(64) % 8 < 4).float()  # of the 8 x 8 places
+    right_way, wrong_way = (10 * side.expand(1, 64, 64) for side in (left, 1 - left))
+    unknown = 30 * torch.nn.functional.avg_pool2d(where, 8).flatten(2)
+    good, bad = (misplaced(likeness - unknown, truth, where).item() for likeness in (right_way, wrong_way))
+    assert good < 4
+    assert bad > good + 5
 
 
 def test_the_critic_is_judged_by_the_patches_that_were_invented() -> None:
