@@ -173,7 +173,7 @@ def test_a_window_larger_than_the_picture_is_the_picture() -> None:
 
 
 def test_one_crop_without_a_finite_answer_does_not_spoil_the_others() -> None:
-    stage, frame = ready(), with_hole((20, 20, 30, 30), (140, 260, 30, 30))
+    stage, frame = ready(grain=False), with_hole((20, 20, 30, 30), (140, 260, 30, 30))
     stage._inpainter = painter = Painter()
     painter.inpaint_many = lambda crops: iter([(1, None), (0, np.full_like(crops[0][0], 7))])
     stage.process(frame)
@@ -214,7 +214,7 @@ def test_speckles_are_not_worth_a_network() -> None:
 
 def test_auto_takes_lama_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMA_MODEL", script(Mean(), tmp_path / "lama.pt"))
-    stage = ready()
+    stage = ready(grain=False)
     assert [facts["name"] for facts in stage.context.models] == ["big-lama"]
     assert stage.context.notes == []
     frame = with_hole((40, 40, 61, 53))

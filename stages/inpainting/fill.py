@@ -63,7 +63,7 @@ class Inpainting(OnNetwork):
     deadline_ms: Literal["auto"] | Annotated[float, Field(gt=0, le=60000)] = live(
         default="auto", description="time for each frame of a live stream; auto: so much that it keeps up"
     )
-    grain: bool = live(default=False, description="add the noise of the surroundings to what is invented")
+    grain: bool = live(default=True, description="add the noise of the surroundings to what is invented")
 
     _inpainter: Inpainter = PrivateAttr()
     _fallback: Inpainter = PrivateAttr()
