@@ -16,6 +16,8 @@ from models.base import Image, ModelError
 from models.registry import load_inpainter
 from models.telea import RADIUS
 from pipeline.reading import escaped
+from stages.inpainting.grain import Grain
+from stages.inpainting.rim import match_rim
 
 OURS, REFERENCE = "infill", "telea"
 NAMES = (REFERENCE, "telea-reduced", "push-pull", "patchmatch", "lama", OURS)
@@ -25,7 +27,7 @@ SAYS = {
     "push-pull": "`push-pull`",
     "patchmatch": "PatchMatch (G'MIC's `inpaint_matchpatch`)",
     "lama": "`lama`, its published weights",
-    OURS: "`infill`",
+    OURS: "`infill`, matched to the rim and grained as the stage does",
 }
 PATCHMATCH = "gmic"
 COMMAND = "v -99 srand 0 inpaint_matchpatch[0] [1]"  # whatever it is told, it tells its progress on stderr
@@ -50,7 +52,7 @@ def ways(file: Path | None = None, **how: Any) -> tuple[list[Way], dict[str, str
         Way(REFERENCE, telea, {}),
         _adapter("telea-reduced", "telea"),
         _adapter("push-pull"),
-        _adapter(OURS, weights_file=str(file) if file else None, **how),
+        _network(OURS, weights_file=str(file) if file else None, **how),
     ]
     absent = {}
     if find_spec(PATCHMATCH):
@@ -58,7 +60,7 @@ def ways(file: Path | None = None, **how: Any) -> tuple[list[Way], dict[str, str
     else:
         absent["patchmatch"] = f"{PATCHMATCH} is not installed; next: pip install gmic"
     try:
-        here.append(_adapter("lama", **how))
+        here.append(_network("lama", **how))
     except ModelError as error:
         absent["lama"] = why(error)
     return sorted(here, key=lambda way: NAMES.index(way.name)), absent
@@ -88,3 +90,16 @@ def _adapter(name: str, model: str = "", **options: Any) -> Way:
     facts = inpainter.info.facts()
     # A whole path names a folder of whoever measured.
     return Way(name, inpainter.inpaint, facts | {"source": Path(facts["source"]).name})
+
+
+def _network(name: str, **options: Any) -> Way:
+    """As the inpainting stage finishes what a network invents."""
+    way, grain = _adapter(name, **options), Grain()
+
+    def fill(image: Image, hole: Image) -> Image:
+        made = match_rim(way.fill(image, hole), image, hole)
+        cv2.copyTo(image, cv2.bitwise_not(hole), made)
+        grain.add(made, hole, 0, 0)
+        return made
+
+    return Way(name, fill, way.facts)
