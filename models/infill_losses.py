@@ -23,7 +23,7 @@ from models.infill_plan import CELL, UNKNOWN
 POOLS = (8, 32)  # pixels a side of the means that have to be right: no cast of colour
 SMOOTH = 0.02  # below which a difference counts less than in proportion
 BY_COLOUR = 0.5  # of how alike places are, beside their texture
-CHOOSY = 0.1  # of the usual difference, by which one place is preferred to another
+CHOOSY = 0.02  # of the usual difference, by which one place is preferred to another
 SCALES = 3  # at which differences of neighbours have to be right
 CRITIC = (32, 64, 128)  # its channels
 PENALTY = 0.5  # of R1 (Mescheder et al., ICML 2018), on values -1..1

@@ -34,7 +34,7 @@ SETTLED = 0.2  # of all steps after which the norms stay as they are: crops of a
 ALONE = 0.6  # of all steps before the critic is asked
 FLAT = 8  # steps from one penalty of the critic to the next
 SAVE, TELL = 250, 25  # steps between checkpoints, lines of the log
-WEIGHTS = {"hole": 1.0, "squares": 4.0, "means": 1.0, "edges": 0.3, "places": 0.02, "fooled": 0.01, "alike": 0.5}
+WEIGHTS = {"hole": 1.0, "squares": 4.0, "means": 1.0, "edges": 0.3, "places": 0.1, "fooled": 0.01, "alike": 0.5}
 COLUMNS = ("step", *WEIGHTS, "critic", "better")
 _log = logging.getLogger("train_infill")
 
