@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from openvino import opset13 as ops
 
 from models.infill_plan import (
     ASKED,
@@ -32,7 +31,7 @@ from models.infill_plan import (
     Weights,
 )  # fmt: skip
 from models.openvino_drawing import Node, back, channels, conv, forth, shaped
-from models.quiet_openvino import openvino
+from models.quiet_openvino import openvino, ops
 from models.waves import matrices
 
 EDGE = 1e-12  # torch's least length of what is normalised

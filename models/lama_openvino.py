@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from openvino import opset13 as ops
 from torch import Tensor, nn
 
 from models.lama_folded import LOCAL, Folded, Mixed, Spectral
 from models.openvino_drawing import Floats, Node, back, channels, conv, forth
-from models.quiet_openvino import openvino
+from models.quiet_openvino import openvino, ops
 from models.waves import matrices
 
 

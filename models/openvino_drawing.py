@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from openvino import opset13 as ops
+
+from models.quiet_openvino import ops
 
 Node = Any  # openvino's are untyped
 Floats = NDArray[np.float32]

@@ -11,8 +11,9 @@ from typing import Any
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
+from openvino import opset13 as ops  # noqa: E402
 
-__all__ = ["openvino", "options"]
+__all__ = ["openvino", "ops", "options"]
 
 
 def options(*, short: bool, threads: int) -> dict[str, Any]:

@@ -196,6 +196,19 @@ assert tried == [], tried
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.skipif("openvino" not in ENGINES, reason="openvino is not installed")
+def test_a_network_that_is_drawn_does_not_phone_home_either(tmp_path: Path) -> None:
+    code = f"""{WATCHED}
+from models.registry import load_inpainter
+load_inpainter("infill", engine="openvino", device="cpu").warm_up(every=False)
+assert "openvino" in sys.modules
+assert not sys.modules.get("openvino_telemetry")
+assert tried == [], tried
+"""
+    home = alone(code, tmp_path)
+    assert list(home.iterdir()) == []
+
+
 def test_without_that_care_openvino_would_phone_home(tmp_path: Path) -> None:
     try:
         version("openvino-telemetry")

@@ -154,6 +154,11 @@ def test_environment_variables_are_read_in_few_places_only() -> None:
     assert places <= known | {"benchmarks/glass_page.py"}
 
 
+def test_openvino_is_imported_where_it_is_kept_from_calling_home() -> None:
+    importing = re.compile(r"^\s*(import|from) openvino\b", re.MULTILINE)
+    assert {relative(p) for p in SOURCES if importing.search(p.read_text())} == {"models/quiet_openvino.py"}
+
+
 @pytest.mark.parametrize("module", ["pipeline.cli.app", "pipeline.worker", "stages.ingest", "stages.segmentation"])
 def test_importing_it_brings_in_no_heavy_library(module: str) -> None:
     heavy = ["torch", "ultralytics", "av", "torchvision", *(["cv2"] if module.startswith("pipeline.") else [])]
