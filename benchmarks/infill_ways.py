@@ -98,8 +98,7 @@ def _network(name: str, **options: Any) -> Way:
 
     def fill(image: Image, hole: Image) -> Image:
         made = match_rim(way.fill(image, hole), image, hole)
-        cv2.copyTo(image, cv2.bitwise_not(hole), made)
-        grain.add(made, hole, 0, 0)
+        grain.join(made, image, hole, 0, 0)
         return made
 
     return Way(name, fill, way.facts)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from models import training_log
 from models.codec_counting import count
 from models.codec_loading import TABLE
 from models.codec_material import Shot
@@ -35,22 +34,4 @@ def ship(checkpoint: Path, shots: Sequence[Shot], seed: int, out: Path) -> None:
 
 def plot(log: Path, out: Path) -> None:
     """The curve of a training's log."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    with log.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    figure, axes = pyplot.subplots(2, 2, figsize=(10, 6), sharex=True, layout="constrained")
-    steps = np.array([float(row["step"]) for row in rows])
-    for axis, (column, label) in zip(axes.flat, SHOWN, strict=True):
-        values = np.array([float(row[column]) for row in rows])
-        axis.plot(steps, values, color="0.8", linewidth=0.5)
-        windows = range(0, len(values) - SMOOTH + 1, SMOOTH)
-        means = [np.nanmean(values[start : start + SMOOTH]) for start in windows]
-        axis.plot([steps[start + SMOOTH // 2] for start in windows], means)
-        axis.set_ylabel(label)
-    figure.supxlabel("steps")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=80)
+    training_log.plot(log, out, SHOWN, SMOOTH)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import (
     avg_pool2d,
-    interpolate,
     leaky_relu,
     log_softmax,
     max_pool2d,
@@ -19,6 +18,7 @@ from torch.nn.functional import (
 )
 
 from models.infill_plan import CELL, UNKNOWN
+from models.membrane import texture_of
 
 POOLS = (8, 32)  # pixels a side of the means that have to be right: no cast of colour
 SMOOTH = 0.02  # below which a difference counts less than in proportion
@@ -90,8 +90,7 @@ def misplaced(likeness: Tensor, truth: Tensor, hole: Tensor) -> Tensor:
     in nats, of `likeness` [B, N, N] (before a softmax) from what the truth's texture and colours say."""
     unknown = avg_pool2d(hole, CELL).flatten(2)
     with torch.no_grad():
-        means = avg_pool2d(truth, CELL)
-        texture = truth - interpolate(means, scale_factor=float(CELL), mode="bilinear", align_corners=False)
+        texture, means = texture_of(truth)
         apart = _apart(pixel_unshuffle(texture, CELL)) + BY_COLOUR * _apart(means)
         known = (unknown == 0).float()
         usual = (apart * known).sum(-1, keepdim=True) / known.sum(-1, keepdim=True).clamp(min=1)

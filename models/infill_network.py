@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, normalize, pixel_shuffle, pixel_unshuffle, softmax
+from torch.nn.functional import avg_pool2d, leaky_relu, normalize, pixel_shuffle, pixel_unshuffle, softmax
 
 from models.canvas import FIXED
 from models.infill_plan import (
@@ -41,7 +41,7 @@ from models.infill_plan import (
     WAYS,
 )  # fmt: skip
 from models.lama_fourier import back_by_products, forth_by_products, matrices
-from models.membrane import known_light, membranes
+from models.membrane import known_light, membranes, spread_out, texture_of
 
 
 def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1, *, learning: bool) -> nn.Module:
@@ -89,13 +89,12 @@ class Carrying(nn.Module):
 
     def forward(self, likeness: Tensor, fine: Tensor, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features [B, CARRIED, H / 2, W / 2] of `fine`, texture and colours [B, 3, H, W] of `picture`."""
-        means = avg_pool2d(picture, CELL)
-        texture = picture - _spread_out(means)
+        texture, means = texture_of(picture)
         each = pixel_unshuffle(self.detail(fine), STRETCH), pixel_unshuffle(texture, CELL), means
         cells = torch.cat([part.to(fine.dtype) for part in each], 1)
         carried = torch.matmul(cells.flatten(2), softmax(likeness, -1).to(fine.dtype).transpose(1, 2))
         parts = torch.split(carried.reshape(cells.shape), [part.shape[1] for part in each], 1)
-        return pixel_shuffle(parts[0], STRETCH), pixel_shuffle(parts[1], CELL).float(), _spread_out(parts[2].float())
+        return pixel_shuffle(parts[0], STRETCH), pixel_shuffle(parts[1], CELL).float(), spread_out(parts[2].float())
 
 
 class InfillNetwork(nn.Module):
@@ -158,11 +157,6 @@ class InfillNetwork(nn.Module):
         chosen = (shares * ways).unflatten(1, (WAYS + 1, 3)).sum(1)  # type: ignore[no-untyped-call]
         made = chosen + hole * (left[:, :3] * (SPREAD / USUAL) + torch.sigmoid(left[:, -1:]) * texture)
         return made * (spread / SPREAD) + mean, likeness
-
-
-def _spread_out(means: Tensor) -> Tensor:
-    """From places to pixels, without steps."""
-    return interpolate(means, scale_factor=float(CELL), mode="bilinear", align_corners=False)
 
 
 def _bent(x: Tensor) -> Tensor:

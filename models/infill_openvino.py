@@ -49,16 +49,16 @@ def graph(weights: Weights, height: int, width: int) -> Any:
     picture, known = ops.concat([red, green, blue], 1), ops.subtract(np.float32(1), hole)
     smooth = _membranes(picture, known)
     mean, spread = _known_light(picture, known)
-    seen = _times(ops.subtract(smooth, ops.tile(mean, TIMES)), ops.divide(np.float32(SPREAD), spread))
+    seen = ops.multiply(ops.subtract(smooth, ops.tile(mean, TIMES)), ops.divide(np.float32(SPREAD), spread))
     left, texture, colours = _Network(weights, height // CELL, width // CELL).left(seen, hole)
     first = channels(seen, 0, 3)
-    carried = ops.add(first, _times(ops.subtract(colours, first), hole))
+    carried = ops.add(first, ops.multiply(ops.subtract(colours, first), hole))
     ways = shaped(ops.concat([seen, carried], 1), WAYS + 1, 3, height, width)
     shares = shaped(ops.softmax(channels(left, 3, LEFT - 1), 1), WAYS + 1, 1, height, width)
-    chosen = ops.reduce_sum(_times(ways, shares), np.array([1]), keep_dims=False)
-    invented = _times(channels(left, 0, 3), np.float32(SPREAD / USUAL))
-    invented = ops.add(invented, _times(ops.sigmoid(channels(left, LEFT - 1, LEFT)), texture))
-    made = _times(ops.add(chosen, _times(hole, invented)), ops.divide(spread, np.float32(SPREAD)))
+    chosen = ops.reduce_sum(ops.multiply(ways, shares), np.array([1]), keep_dims=False)
+    invented = ops.multiply(channels(left, 0, 3), np.float32(SPREAD / USUAL))
+    invented = ops.add(invented, ops.multiply(ops.sigmoid(channels(left, LEFT - 1, LEFT)), texture))
+    made = ops.multiply(ops.add(chosen, ops.multiply(hole, invented)), ops.divide(spread, np.float32(SPREAD)))
     return openvino.Model([ops.add(made, mean)], [canvas], "infill")
 
 
@@ -103,8 +103,8 @@ class _Network:
             ops.normalize_l2(shaped(self._conv(deep, f"carrying.{part}"), ASKED, places), np.array([1]), EDGE, "max")
             for part in ("asking", "asked")
         )
-        unknown = _times(shaped(_pooled(hole, CELL), 1, places), np.float32(UNKNOWN))
-        likeness = _times(ops.matmul(asking, asked, True, False), self._weights["carrying.sharp"])
+        unknown = ops.multiply(shaped(_pooled(hole, CELL), 1, places), np.float32(UNKNOWN))
+        likeness = ops.multiply(ops.matmul(asking, asked, True, False), self._weights["carrying.sharp"])
         return ops.softmax(ops.subtract(likeness, unknown), -1)
 
     def _carried(self, shares: Node, fine: Node, picture: Node) -> tuple[Node, Node, Node]:
@@ -171,9 +171,8 @@ def _bent(x: Node) -> Node:
     return ops.prelu(x, np.array([SLOPE], np.float32))
 
 
-def _pooled(x: Node, side: int, stride: int | None = None, edge: int = 0) -> Node:
-    step = stride or side
-    return ops.avg_pool(x, [step, step], [edge, edge], [edge, edge], [side, side], False)
+def _pooled(x: Node, side: int) -> Node:
+    return ops.avg_pool(x, [side, side], [0, 0], [0, 0], [side, side], False)
 
 
 def _mean(x: Node) -> Node:
@@ -185,10 +184,6 @@ def _larger(x: Node, times: int) -> Node:
         x, np.array([times, times], np.float32), "linear_onnx", "scales",
         coordinate_transformation_mode="half_pixel", axes=np.array([2, 3]),
     )  # fmt: skip
-
-
-def _times(one: Node, other: Node) -> Node:
-    return ops.multiply(one, other)
 
 
 def _unshuffled(x: Node, side: int) -> Node:

@@ -83,7 +83,6 @@ _INFILL = Weights(
     checksum="sha256:411b27a62ab491b5b645fadf454a852b920d102392473fad1046a0eb8078cbd4",
     licence="AGPL-3.0-or-later",
     size=6_451_394,
-    requirement="cleanplate",
 )
 
 # Sizes and digests of the release v8.4.0 are those that GitHub states for its assets.

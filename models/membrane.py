@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from models.infill_plan import COLOURS, DIRECTIONS, FLATTEST, LEAST, LEVELS, ROUNDS, SATURATION, WAYS
+from models.infill_plan import CELL, COLOURS, DIRECTIONS, FLATTEST, LEAST, LEVELS, ROUNDS, SATURATION, WAYS
 
 
 @torch.no_grad()
@@ -56,6 +56,17 @@ def _relaxed(colours: Tensor, weights: Tensor, rounds: int) -> Tensor:
 @lru_cache
 def _kernels(device: torch.device) -> Tensor:
     return torch.tensor(DIRECTIONS, device=device)[:, None].repeat_interleave(3, 0)
+
+
+def texture_of(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """What is finer than places of CELL x CELL pixels, [B, 3, H, W], and their means, [B, 3, H / CELL, W / CELL]."""
+    means = avg_pool2d(picture, CELL)
+    return picture - spread_out(means), means
+
+
+def spread_out(means: Tensor) -> Tensor:
+    """From places to pixels, without steps."""
+    return interpolate(means, scale_factor=float(CELL), mode="bilinear", align_corners=False)
 
 
 def known_light(picture: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:

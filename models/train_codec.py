@@ -9,11 +9,12 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import torch
 
+from models import training_log
 from models.base import Image
 from models.codec_bases import begin
 from models.codec_material import Shot, gather, table
@@ -86,7 +87,7 @@ class Training:
     def run(self, steps: int) -> None:
         """Go on to that many steps in all."""
         rows: list[tuple[float, ...]] = []
-        with self._log() as file:
+        with training_log.reopened(self._folder, COLUMNS, self.step) as file:
             log = csv.writer(file)
             while self.step < steps:
                 marks = self._learn(steps)
@@ -97,14 +98,6 @@ class Training:
                     rows.clear()
                 if self.step % SAVE == 0 or self.step == steps:
                     self._save()
-
-    def _log(self) -> TextIO:
-        """The log, open at its end: what it says beyond the checkpoint is forgotten, as the training has."""
-        path = self._folder / "log.csv"
-        known = path.read_text().splitlines() if path.is_file() else []
-        kept = [line for line in known[1:] if int(line.split(",")[0]) <= self.step]
-        path.write_text("".join(f"{line}\n" for line in (",".join(COLUMNS), *kept)))
-        return path.open("a", newline="")
 
     def _learn(self, steps: int) -> Marks:
         rising, falling = min(1.0, (self.step + 1) / WARM), min(1.0, (steps - self.step) / (FALL * steps))
@@ -190,7 +183,7 @@ def main(words: Sequence[str] | None = None) -> None:
     _log.info("from step %d to %d", training.step, chosen.steps)
     training.run(chosen.steps)
     if chosen.plot:
-        plot(chosen.folder / "log.csv", chosen.plot)
+        plot(chosen.folder / training_log.NAME, chosen.plot)
     if chosen.ship:
         ship(chosen.folder / "checkpoint.pt", shots, SEED, chosen.ship)
 

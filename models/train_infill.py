@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from models import training_log
 from models.base import Image
 from models.device import choose, to_channels_last
 from models.infill_lessons import Lessons
@@ -67,7 +68,7 @@ class Training:
     def run(self) -> None:
         """Go on to the last step."""
         rows: list[dict[str, float]] = []
-        with self._log() as file:
+        with training_log.reopened(self._folder, COLUMNS, self.step) as file:
             log = csv.writer(file)
             while self.step < self._how.steps:
                 rows.append(self._learn())
@@ -83,14 +84,6 @@ class Training:
         lessons = Lessons(pictures, self._how.pixels, SEED, self.step)
         pinned = self._how.device.type == "cuda"
         return iter(DataLoader(lessons, batch_size=None, num_workers=self._how.workers, pin_memory=pinned))
-
-    def _log(self) -> TextIO:
-        """The log, open at its end: what it says beyond the checkpoint is forgotten, as the training has."""
-        path = self._folder / "log.csv"
-        known = path.read_text().splitlines() if path.is_file() else []
-        kept = [line for line in known[1:] if int(line.split(",")[0]) <= self.step]
-        path.write_text("".join(f"{line}\n" for line in (",".join(COLUMNS), *kept)))
-        return path.open("a", newline="")
 
     def _learn(self) -> dict[str, float]:
         """A step of the network, and of the critic once it is asked."""
@@ -208,7 +201,7 @@ def main(words: Sequence[str] | None = None) -> None:
     _log.info("from step %d to %d on %s", training.step, chosen.steps, place)
     training.run()
     if chosen.plot:
-        plot(chosen.folder / "log.csv", chosen.plot)
+        plot(chosen.folder / training_log.NAME, chosen.plot)
     if chosen.ship:
         ship(chosen.folder / "checkpoint.pt", chosen.ship)
 

@@ -217,8 +217,7 @@ class Inpainting(OnNetwork):
         """The part of a model's answer to a window that lies in the box, fit for the picture around it."""
         matched = match_rim(picture, shown, hole) if self._is_network else picture
         if self.grain:
-            cv2.copyTo(shown, cv2.bitwise_not(hole), matched)
-            self._grain.add(matched, hole, window.x0, window.y0)
+            self._grain.join(matched, shown, hole, window.x0, window.y0)
         return np.ascontiguousarray(_inside(box, window).of(matched))
 
     def _smoothly(self, frame: Frame, crop: Crop, level: Level) -> Image:

@@ -26,6 +26,11 @@ class Grain:
     def __init__(self) -> None:
         self._tile = np.random.default_rng(0).standard_normal((TILE, TILE), np.float32)
 
+    def join(self, result: Image, shown: Image, hole: Image, x: int, y: int) -> None:
+        """As `add`, with what is outside the hole taken from `shown` uint8 [h, w, 3] first."""
+        cv2.copyTo(shown, cv2.bitwise_not(hole), result)
+        self.add(result, hole, x, y)
+
     def add(self, result: Image, hole: Image, x: int, y: int) -> None:
         """Add to `result` uint8 [h, w, 3], whose left upper corner is at (x, y) of the picture, inside `hole` uint8
         [h, w] what it lacks there in noise compared to what is outside. In place."""
