@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from manual import commands, configurations, diagram, licences, metrics, numbers, pipeline, segments, stages
+from manual import commands, configurations, diagram, house, licences, metrics, numbers, pipeline, segments, stages
 from pipeline.cli.drawing import mermaid
 from pipeline.config import load_config
 
@@ -57,4 +57,10 @@ def _chart() -> str:
     return f"```mermaid\n{mermaid(plan)}\n```"
 
 
-PARTS = {"licences": licences.table, "metrics": metrics.table, "chart": _chart, "numbers": numbers.table}
+PARTS = {
+    "licences": licences.table,
+    "metrics": metrics.table,
+    "chart": _chart,
+    "numbers": numbers.table,
+    "house": house.table,
+}
