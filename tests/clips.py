@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import Source
+from stages.output import priority
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 MALFORMED = DATA / "malformed"
@@ -65,7 +66,7 @@ def make_clip(
     images = [picture(i) for i in range(frames)] if isinstance(frames, int) else list(frames)
     stamps = pts if pts is not None else [round(i / rate / time_base) for i in range(len(images))]
     height, width, _ = images[0].shape
-    with av.open(str(path), "w", container_options=container_options or {}) as box:
+    with priority.kept(), av.open(str(path), "w", container_options=container_options or {}) as box:
         video = box.add_stream(codec, rate=rate, options={"g": "10", "threads": "1", **(options or {})})
         video.width, video.height, video.pix_fmt = width, height, pixels
         video.codec_context.time_base = video.time_base = time_base

@@ -60,6 +60,14 @@ def nothing_is_left() -> Iterator[None]:
     wait_until(lambda: not left_in_memory(segments), timeout=10)  # another program's may be there for a moment
 
 
+@pytest.fixture(autouse=True, scope="module")
+def nobody_is_put_behind() -> Iterator[None]:
+    """A process that has become a real-time one starves the tests beside it, and its children inherit that."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
 @pytest.fixture(autouse=True, scope="session")
 def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Runs that the tests start are not seen by, and do not see, those of the user."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError, RunError
 from pipeline.outlets import SCHEME
-from pipeline.reading import close_match, printable
+from pipeline.reading import close_match, escaped, printable
 from stages.images import natural
 
 PLACEHOLDERS = ("name", "ext", "folder", "index", "n")
@@ -187,6 +187,6 @@ def _folder_to_make(option: str, pattern: str | None, made: str | None) -> str |
     fixed = os.path.dirname(_FIELD.split(pattern)[0])
     held = os.path.isdir(os.path.dirname(fixed) or ".") and not os.path.lexists(fixed)
     if fixed and not os.path.isdir(fixed) and not held:
-        raise ConfigError(f"{label}: there is no folder {printable(fixed)}; make it first")
+        raise ConfigError(f"{label}: there is no folder {escaped(fixed)}; make it first")
     folder = os.path.dirname(made.rstrip("/"))
     return folder if folder and not os.path.isdir(folder) else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import RunError, SetupError
 from pipeline.frame import FrameSpec, Image
+from stages.output import priority
 from stages.output.codecs import Codec
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ class Encoding:
         return f"{self.spec.width}x{self.spec.height}"
 
     def add_to(self, container: OutputContainer) -> VideoStream:
-        """A video stream in `container`. Raises ValueError if that cannot hold it."""
+        """A video stream in `container`, its encoder ready. Raises ValueError if that cannot hold it, FFmpegError if
+        the encoder cannot be opened."""
         from av.video.format import VideoFormat
         from av.video.stream import VideoStream
 
@@ -120,6 +122,8 @@ class Encoding:
         if not VideoFormat(self.format).is_rgb:
             context.colorspace, context.color_range = matrix_of(spec), spec.color_range
         context.color_primaries, context.color_trc = spec.color_primaries, spec.color_trc
+        with priority.kept():
+            context.open()
         return stream
 
 
