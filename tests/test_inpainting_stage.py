@@ -320,8 +320,10 @@ HOLE = (40, 40, 60, 50)  # 156 x 138 pixels with its context: 86 ms
 
 
 def stream(frames: int, spec: FrameSpec = LIVE, idle: float = 0.0, **fields: object) -> tuple[Inpainting, list[int]]:
-    """The levels of so many frames with a hole, each `idle` seconds after the one before is done."""
-    stage, clock = Inpainting(**fields), Clock()
+    """The levels of so many frames with a hole, each `idle` seconds after the one before is done.
+
+    What is loaded is soon there; where there are levels, a slow model takes its place."""
+    stage, clock = Inpainting(**{"model": "push-pull", **fields}), Clock()
     stage._clock = clock
     stage.setup(spec)
     if stage._ladder is not None:
