@@ -26,7 +26,7 @@ BY_COLOUR = 0.5  # of how alike places are, beside their texture
 CHOOSY = 0.02  # of the usual difference, by which one place is preferred to another
 SCALES = 3  # at which differences of neighbours have to be right
 CRITIC = (32, 64, 128)  # its channels
-PENALTY = 0.5  # of R1 (Mescheder et al., ICML 2018), on values -1..1
+PENALTY = 0.001  # of R1 (Mescheder et al., ICML 2018), as LaMa: the slope is of the verdicts of all places in sum
 
 
 class Critic(nn.Module):

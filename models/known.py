@@ -80,7 +80,7 @@ _INFILL = Weights(
     kind="shipped",
     source="cleanplate",
     file="infill.safetensors",
-    checksum="sha256:411b27a62ab491b5b645fadf454a852b920d102392473fad1046a0eb8078cbd4",
+    checksum="sha256:6d2c9b276cd933aa68c88ac77c650762c60469aa397cc319cc9a6f3254a6f86b",
     licence="AGPL-3.0-or-later",
     size=6_451_394,
 )
