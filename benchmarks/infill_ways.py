@@ -16,8 +16,7 @@ from models.base import Image, ModelError
 from models.registry import load_inpainter
 from models.telea import RADIUS
 from pipeline.reading import escaped
-from stages.inpainting.grain import Grain
-from stages.inpainting.rim import match_rim
+from stages.inpainting.finish import Finish
 
 OURS, REFERENCE = "infill", "telea"
 NAMES = (REFERENCE, "telea-reduced", "push-pull", "patchmatch", "lama", OURS)
@@ -27,7 +26,7 @@ SAYS = {
     "push-pull": "`push-pull`",
     "patchmatch": "PatchMatch (G'MIC's `inpaint_matchpatch`)",
     "lama": "`lama`, its published weights",
-    OURS: "`infill`, matched to the rim and grained as the stage does",
+    OURS: "`infill`, finished in light, detail and noise as the stage does",
 }
 PATCHMATCH = "gmic"
 COMMAND = "v -99 srand 0 inpaint_matchpatch[0] [1]"  # whatever it is told, it tells its progress on stderr
@@ -94,11 +93,9 @@ def _adapter(name: str, model: str = "", **options: Any) -> Way:
 
 def _network(name: str, **options: Any) -> Way:
     """As the inpainting stage finishes what a network invents."""
-    way, grain = _adapter(name, **options), Grain()
+    way, finish = _adapter(name, **options), Finish()
 
     def fill(image: Image, hole: Image) -> Image:
-        made = match_rim(way.fill(image, hole), image, hole)
-        grain.join(made, image, hole, 0, 0)
-        return made
+        return finish(way.fill(image, hole), image, hole, 0, 0, light=True, texture=True, grain=True)
 
     return Way(name, fill, way.facts)

@@ -40,7 +40,9 @@ def digest(content: Content) -> str:
 def _bars(axes: Any, name: str, peers: Content, key: str) -> None:
     names, values = list(peers), [one[key] for one in peers.values()]
     bars = axes.barh(names, values, color=[BLUE if one["ours"] else GREY for one in peers.values()], height=0.7)
-    axes.bar_label(bars, [f"{value:.3g}" for value in values], padding=3, fontsize=9)
+    axes.bar_label(
+        bars, [f"{value:.0f}" if value >= 100 else f"{value:.3g}" for value in values], padding=3, fontsize=9
+    )
     axes.invert_yaxis()
     axes.set_xlim(0, 1.18 * max(values))
     axes.set_title(f"{name}: {FIGURES[key]}", fontsize=11, loc="left")

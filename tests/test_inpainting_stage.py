@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -79,7 +81,7 @@ def test_a_frame_without_a_rest_is_passed_on_unchanged() -> None:
 
 
 def test_only_the_rest_is_invented() -> None:
-    stage, frame = ready(), with_hole((40, 40, 60, 50), (150, 280, 30, 30))
+    stage, frame = ready(texture=False), with_hole((40, 40, 60, 50), (150, 280, 30, 30))
     stage._inpainter = Painter()
     stage.process(frame)
     outside = frame.rest == 0
@@ -173,7 +175,7 @@ def test_a_window_larger_than_the_picture_is_the_picture() -> None:
 
 
 def test_one_crop_without_a_finite_answer_does_not_spoil_the_others() -> None:
-    stage, frame = ready(grain=False), with_hole((20, 20, 30, 30), (140, 260, 30, 30))
+    stage, frame = ready(grain=False, texture=False), with_hole((20, 20, 30, 30), (140, 260, 30, 30))
     stage._inpainter = painter = Painter()
     painter.inpaint_many = lambda crops: iter([(1, None), (0, np.full_like(crops[0][0], 7))])
     stage.process(frame)
@@ -214,7 +216,7 @@ def test_speckles_are_not_worth_a_network() -> None:
 
 def test_auto_takes_lama_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMA_MODEL", script(Mean(), tmp_path / "lama.pt"))
-    stage = ready(grain=False)
+    stage = ready(grain=False, texture=False)
     assert [facts["name"] for facts in stage.context.models] == ["big-lama"]
     assert stage.context.notes == []
     frame = with_hole((40, 40, 61, 53))
@@ -383,7 +385,7 @@ def test_a_file_is_always_filled_at_its_best() -> None:
 
 
 def test_the_deadline_is_changed_between_two_frames() -> None:
-    assert {"deadline_ms", "grain"} <= set(Inpainting.live_fields())
+    assert {"deadline_ms", "grain", "texture"} <= set(Inpainting.live_fields())
     for wrong in (0, -1, "soon", 1e9):
         with pytest.raises(ValueError, match="deadline_ms"):
             Inpainting(deadline_ms=wrong)
@@ -443,6 +445,22 @@ def test_grain_is_added_where_it_is_wanted_and_lies_still() -> None:
         assert np.abs(inner[0] - inner[1]).max() <= 2, "it does not boil"
     assert spread[False] < 0.5
     assert spread[True] == pytest.approx(4.0, abs=0.8)
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "added"), [("infill", True, True), ("infill", False, False), ("telea", True, False)]
+)
+def test_detail_is_carried_into_what_a_network_invents(model: str, wanted: bool, added: bool) -> None:
+    rough = scenery(SPEC.height, SPEC.width)
+    smooth = np.asarray(cv2.GaussianBlur(rough, (0, 0), 8.0), np.uint8)
+    stage, frame = ready(grain=False, texture=wanted), with_hole(HOLE)
+    stage._inpainter = Darker(smooth, 0)
+    stage._inpainter.info = replace(stage._inpainter.info, name=model)
+    frame.filled.flags.writeable = True
+    np.copyto(frame.filled, rough)
+    stage.process(frame)
+    inner = slice(45, 95), slice(45, 85)
+    assert (np.abs(frame.clean[inner].astype(int) - smooth[inner]).mean() > 2) == added
 
 
 def test_a_quiet_picture_gets_no_grain() -> None:

@@ -18,11 +18,10 @@ from pipeline.errors import SetupError
 from pipeline.frame import Frame, FrameSpec, Image
 from pipeline.stage import live
 from stages.box import Box
-from stages.inpainting.grain import Grain
+from stages.inpainting.finish import Finish
 from stages.inpainting.holes import Crop, find_crops, widened
 from stages.inpainting.ladder import Ladder, Level
 from stages.inpainting.pace import Pace
-from stages.inpainting.rim import match_rim
 from stages.inpainting.seam import WIDTH as SEAM
 from stages.inpainting.seam import Seam
 from stages.network import OnNetwork
@@ -63,13 +62,14 @@ class Inpainting(OnNetwork):
     deadline_ms: Literal["auto"] | Annotated[float, Field(gt=0, le=60000)] = live(
         default="auto", description="time for each frame of a live stream; auto: so much that it keeps up"
     )
+    texture: bool = live(default=True, description="add the detail of the surroundings to what a network invents")
     grain: bool = live(default=True, description="add the noise of the surroundings to what is invented")
 
     _inpainter: Inpainter = PrivateAttr()
     _fallback: Inpainter = PrivateAttr()
     _last: Inpainter = PrivateAttr()
     _seam: Seam = PrivateAttr()
-    _grain: Grain = PrivateAttr(default_factory=Grain)
+    _finish: Finish = PrivateAttr(default_factory=Finish)
     _pins: Pins = PrivateAttr()
     _ladder: Ladder | None = PrivateAttr(default=None)
     _pace: Pace = PrivateAttr()
@@ -215,10 +215,9 @@ class Inpainting(OnNetwork):
 
     def _finished(self, picture: Image, shown: Image, hole: Image, box: Box, window: Box) -> Image:
         """The part of a model's answer to a window that lies in the box, fit for the picture around it."""
-        matched = match_rim(picture, shown, hole) if self._is_network else picture
-        if self.grain:
-            self._grain.join(matched, shown, hole, window.x0, window.y0)
-        return np.ascontiguousarray(_inside(box, window).of(matched))
+        light, texture = self._is_network, self._is_network and self.texture
+        whole = self._finish(picture, shown, hole, window.x0, window.y0, light=light, texture=texture, grain=self.grain)
+        return np.ascontiguousarray(_inside(box, window).of(whole))
 
     def _smoothly(self, frame: Frame, crop: Crop, level: Level) -> Image:
         shown, hole = _cut(frame, crop.window)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.frame import Image
 
@@ -26,11 +25,6 @@ class Grain:
     def __init__(self) -> None:
         self._tile = np.random.default_rng(0).standard_normal((TILE, TILE), np.float32)
 
-    def join(self, result: Image, shown: Image, hole: Image, x: int, y: int) -> None:
-        """As `add`, with what is outside the hole taken from `shown` uint8 [h, w, 3] first."""
-        cv2.copyTo(shown, cv2.bitwise_not(hole), result)
-        self.add(result, hole, x, y)
-
     def add(self, result: Image, hole: Image, x: int, y: int) -> None:
         """Add to `result` uint8 [h, w, 3], whose left upper corner is at (x, y) of the picture, inside `hole` uint8
         [h, w] what it lacks there in noise compared to what is outside. In place."""
@@ -44,16 +38,20 @@ class Grain:
         cv2.copyTo(grained, hole, result)
 
 
+def noise_of(picture: Image, where: Image) -> float:
+    """Standard deviation, in levels, of the noise of `picture` uint8 [h, w, 3] where uint8 [h, w] is set; 0 where it
+    cannot be told."""
+    responses = np.abs(cv2.filter2D(picture[..., 1], cv2.CV_32F, _NOISE))
+    inner = cv2.erode(where, _SQUARE) > 0
+    if np.count_nonzero(inner) < ENOUGH:
+        return 0.0
+    return float(np.quantile(responses[inner], _SHARE)) / (_QUANTILE * _GAIN)
+
+
 def _lacking(result: Image, hole: Image) -> float:
     """Standard deviation of the noise to be added, in levels; 0 where it cannot be told."""
-    responses = np.abs(cv2.filter2D(result[..., 1], cv2.CV_32F, _NOISE))
-    inside = cv2.erode(hole, _SQUARE) > 0
-    outside = cv2.dilate(hole, _SQUARE) == 0
-    if np.count_nonzero(inside) < ENOUGH or np.count_nonzero(outside) < ENOUGH:
+    inside = cv2.erode(hole, _SQUARE)
+    if cv2.countNonZero(inside) < ENOUGH:
         return 0.0
-    theirs, own = (_deviation(responses[where]) for where in (outside, inside))
+    theirs, own = noise_of(result, cv2.bitwise_not(hole)), noise_of(result, hole)
     return min(MOST, float(np.sqrt(max(0.0, theirs**2 - own**2))))
-
-
-def _deviation(responses: NDArray[np.float32]) -> float:
-    return float(np.quantile(responses, _SHARE)) / (_QUANTILE * _GAIN)

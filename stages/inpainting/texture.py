@@ -1,0 +1,148 @@
+"""Texture: gives what was invented the fine detail of places around it that look alike; knows no model and no plate.
+
+What is right on the mean is smooth: of all leaves that may be there it shows the average. Here every block takes what
+is finer than itself from a known block of like colours, preferably moved by as much as its neighbours', so that what is
+carried stays in one piece (after Ashikhmin, Synthesizing natural textures, 2001, and He and Sun, Statistics of patch
+offsets for image completion, 2012).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import Image
+from stages.inpainting.grain import noise_of
+
+STEP = 8  # pixels from one block to the next; it reaches as far to each side, so that a pixel lies in four
+FINER = 3.0  # deviation in pixels of the blur that tells detail from the rest
+AMOUNT = 0.4  # of what is lacking: detail that is elsewhere in truth costs likeness
+FAR = 0.001  # by which a block a step away is the less alike, in shares of the picture's variance
+APART = 0.05  # the same for a neighbour that is moved by something else
+ROUNDS = 6  # in which neighbours come to agree, every other block in turn
+FEW = 16  # known blocks, below which there is nothing to choose from
+FLAT = 1.0  # variance of a picture below which it has none
+FAINT = 1e-3  # energy, below which nothing is carried
+AROUND = tuple(product((0, 1, 2), repeat=2))  # a block and its neighbours, in a grid with a frame of one
+BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
+
+Floats = NDArray[np.float32]
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """A grid fixed to the picture. `rows`, `columns`: the blocks' middles in the crop; `asking` [N, 2] and `known`
+    [M, 2]: where in the grid those are that a hole touches, and those that are known as a whole; `first`: the number
+    of its first block, in steps from the picture's corner, down and across in sum."""
+
+    rows: Places
+    columns: Places
+    asking: Places
+    known: Places
+    first: int
+
+
+def carry(result: Image, hole: Image, x: int, y: int) -> None:
+    """Add to `result` uint8 [h, w, 3], whose left upper corner is at (x, y) of the picture, inside `hole` uint8 [h, w]
+    what it lacks there in detail compared to places outside that are alike. In place."""
+    blocks = _blocks(hole, x, y)
+    if len(blocks.known) < FEW or not len(blocks.asking):
+        return
+    picture = result.astype(np.float32)
+    moved = STEP * _agreed(_unlike(picture, hole, blocks), blocks)
+    left, top, wide, tall = cv2.boundingRect(hole)
+    inside = slice(top, top + tall), slice(left, left + wide)
+    detail = picture - cv2.GaussianBlur(picture, (0, 0), FINER)
+    carried = _carried(detail, moved, blocks, inside)
+    noise = noise_of(result, cv2.bitwise_not(hole))
+    carried *= _lacking(detail[inside], carried, hole[inside], noise)[..., None]
+    cv2.copyTo(np.clip(np.rint(picture[inside] + carried), 0, 255).astype(np.uint8), hole[inside], result[inside])
+
+
+def _blocks(hole: Image, x: int, y: int) -> _Blocks:
+    rows, columns = (
+        STEP * np.arange((size - 1 + start % STEP) // STEP + 2) - start % STEP
+        for size, start in zip(hole.shape, (y, x), strict=True)
+    )
+    sums = cv2.integral((hole > 0).astype(np.uint8))
+    above, below = (np.clip(rows + side, 0, hole.shape[0]) for side in (-STEP, STEP))
+    before, behind = (np.clip(columns + side, 0, hole.shape[1]) for side in (-STEP, STEP))
+    corners = [sums[np.ix_(one, other)] for one, other in product((below, above), (behind, before))]
+    unknown = corners[0] - corners[1] - corners[2] + corners[3]
+    whole = (below - above == 2 * STEP)[:, None] & (behind - before == 2 * STEP)
+    return _Blocks(rows, columns, np.argwhere(unknown > 0), np.argwhere(whole & (unknown == 0)), x // STEP + y // STEP)
+
+
+def _unlike(picture: Floats, hole: Image, blocks: _Blocks) -> Floats:
+    """How little each block that asks is like each that is known [N, M], but for what is the same of all M: by the mean
+    colours of both and of those around, squared, in shares of the picture's variance; and by how far it is."""
+    usual, deviation = (figures[:, 0] for figures in cv2.meanStdDev(picture, mask=cv2.bitwise_not(hole)))
+    places = (np.clip(at, 0, size - 1) for at, size in zip((blocks.rows, blocks.columns), hole.shape, strict=True))
+    cells = cv2.blur(picture, (STEP, STEP))[np.ix_(*places)] - usual
+    cells /= np.sqrt(len(AROUND) * max(FLAT, np.square(deviation).sum()))
+    framed = np.pad(cells, ((1, 1), (1, 1), (0, 0)), "edge")
+    tall, wide, _ = cells.shape
+    parts = [framed[down : down + tall, across : across + wide] for down, across in AROUND]
+    looks = np.concatenate([*parts, np.sqrt(np.float32(FAR)) * np.indices((tall, wide)).transpose(1, 2, 0)], 2)
+    asked, known = (looks[tuple(which.T)].astype(np.float32) for which in (blocks.asking, blocks.known))
+    found: Floats = np.square(known).sum(1) - 2 * asked @ known.T
+    return found
+
+
+def _agreed(unlike: Floats, blocks: _Blocks) -> Places:
+    """By how many blocks each one of the grid [rows, columns, 2] is moved: to the most alike at first, then by what its
+    neighbours are moved by where that costs little (Besag's iterated conditional modes, 1986)."""
+    asking, tall, wide = blocks.asking, len(blocks.rows), len(blocks.columns)
+    number = np.full((tall, wide), -1)
+    number[tuple(blocks.known.T)] = np.arange(len(blocks.known))
+    moved, there = np.zeros((tall + 2, wide + 2, 2), np.intp), np.zeros((tall + 2, wide + 2), np.bool_)
+    at = tuple(asking.T + 1)
+    moved[at], there[at] = blocks.known[unlike.argmin(1)] - asking, True
+    for turn in range(ROUNDS):
+        mine = np.flatnonzero((asking.sum(1) + blocks.first + turn) % 2 == 0)
+        row, column = at[0][mine], at[1][mine]
+        theirs = np.stack([moved[row + down, column + across] for down, across in BESIDE], 1)
+        real = np.stack([there[row + down, column + across] for down, across in BESIDE], 1)
+        ways = np.concatenate([moved[row, column][:, None], theirs], 1)
+        to = asking[mine, None] + ways
+        within = ((to >= 0) & (to < (tall, wide))).all(2)
+        chosen = np.where(within, number[tuple(np.where(within[..., None], to, 0).transpose(2, 0, 1))], -1)
+        cost = np.where(chosen >= 0, unlike[mine[:, None], chosen], np.inf)
+        cost += APART * ((ways[:, :, None] != theirs[:, None]).any(3) & real[:, None]).sum(2)
+        moved[row, column] = ways[np.arange(len(mine)), cost.argmin(1)]
+    return moved[1:-1, 1:-1]
+
+
+def _carried(detail: Floats, moved: Places, blocks: _Blocks, inside: tuple[slice, slice]) -> Floats:
+    """The detail [h, w, 3] that comes to lie `inside`, of the four blocks of each pixel, which fade into each other."""
+    down, across = (np.arange(part.start, part.stop) for part in inside)
+    past = down - blocks.rows[0], across - blocks.columns[0]
+    near = [np.divmod(pixels, STEP) for pixels in past]
+    fading = [np.cos((np.pi / 2 / STEP) * (within + 0.5)).astype(np.float32) ** 2 for _, within in near]
+    found = np.zeros((len(down), len(across), 3), np.float32)
+    for corner in product((0, 1), repeat=2):
+        by = moved[np.ix_(*(block + later for (block, _), later in zip(near, corner, strict=True)))]
+        weights = [1 - share if later else share for share, later in zip(fading, corner, strict=True)]
+        from_x, from_y = (by[..., 1] + across).astype(np.float32), (by[..., 0] + down[:, None]).astype(np.float32)
+        taken = cv2.remap(detail, from_x, from_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        found += np.outer(*weights)[..., None] * taken
+    return found
+
+
+def _lacking(own: Floats, carried: Floats, hole: Image, noise: float) -> Floats:
+    """By what the carried detail [h, w, 3] is multiplied: where there is as much already, or it is nothing but noise
+    (a deviation, in levels), by nothing."""
+    inside = (hole > 0).astype(np.float32)
+    size = (2 * STEP, 2 * STEP)
+    have, there, share = (cv2.blur(part, size) for part in (_energy(own) * inside, _energy(carried) * inside, inside))
+    found: Floats = AMOUNT * np.sqrt(np.clip(1 - (have + 3 * noise**2 * share) / np.maximum(there, FAINT), 0, 1))
+    return found
+
+
+def _energy(detail: Floats) -> Floats:
+    return np.square(detail).sum(2)  # type: ignore[no-any-return]
