@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.infill_judge import judge
 from models.base import Image
-from stages.inpainting.texture import FEW, STEP, _agreed, _blocks, carry
+from stages.inpainting.texture import FEW, MOST, STEPS, _agreed, _blocks, _fine_enough, carry
 
 SIDE = 192
 HOLE = slice(64, 136), slice(56, 120)
@@ -89,12 +89,12 @@ def test_where_there_is_detail_none_is_added() -> None:
     assert off[HOLE].std() < 0.5 * added[HOLE].std()
 
 
-@pytest.mark.parametrize("frame", [0, STEP // 2])
+@pytest.mark.parametrize("frame", [0, STEPS[0] // 2])
 def test_where_hardly_anything_is_known_nothing_is_added(frame: int) -> None:
     hole = np.full((SIDE, SIDE), 255, np.uint8)
     hole[:frame] = hole[:, :frame] = 0
     picture = grass(6, 120)
-    assert len(_blocks(hole, 0, 0).known) < FEW
+    assert len(_fine_enough(hole, 0, 0).known) < FEW
     assert np.array_equal(carried(picture, hole), picture)
 
 
@@ -107,22 +107,38 @@ def test_the_same_place_gets_the_same_detail_from_a_window_that_begins_elsewhere
     assert (whole - again).std() < 0.5 * changed.std()
 
 
+def test_a_hole_however_large_takes_few_comparisons_and_gets_its_texture() -> None:
+    truth = np.tile(grass(8, 120), (5, 9, 1))
+    hole = np.zeros(truth.shape[:2], np.uint8)
+    hole[200:800, 400:1300] = 255
+    smooth = truth.copy()
+    smooth[hole > 0] = 120
+    blocks = _fine_enough(hole, 0, 0)
+    assert blocks.step > STEPS[0]
+    assert blocks.pairs < MOST
+    before, after = (judge(picture, truth, hole)["edges"] for picture in (smooth, carried(smooth, hole)))
+    assert after < 0.7 * before
+
+
 @given(
-    st.integers(40, 90), st.integers(40, 90), st.integers(0, 60), st.integers(0, 60), st.integers(0, 2**32 - 1)
+    st.sampled_from(STEPS[:2]), st.tuples(*[st.integers(40, 120)] * 2), st.tuples(*[st.integers(0, 60)] * 2),
+    st.integers(0, 2**32 - 1),
 )  # fmt: skip
-def test_every_pixel_of_a_hole_is_carried_from_a_place_that_is_known(h: int, w: int, x: int, y: int, seed: int) -> None:
+def test_every_pixel_of_a_hole_is_carried_from_a_place_that_is_known(
+    step: int, size: tuple[int, int], at: tuple[int, int], seed: int
+) -> None:
     random = np.random.default_rng(seed)
-    hole = np.zeros((h, w), np.uint8)
-    left, top = random.integers(0, w - 1), random.integers(0, h - 1)
+    hole = np.zeros(size, np.uint8)
+    top, left = (random.integers(0, length - 1) for length in size)
     cv2.rectangle(hole, (int(left), int(top)), (int(left) + 14, int(top) + 9), 255, -1)
-    blocks = _blocks(hole, x, y)
+    blocks = _blocks(hole, *at, step)
     if not len(blocks.known):
         return
     unlike = random.random((len(blocks.asking), len(blocks.known)), np.float32)
-    moved = STEP * _agreed(unlike, blocks)
+    moved = step * _agreed(unlike, blocks)
     for row, column in np.argwhere(hole > 0)[::7]:
         for down, across in np.ndindex(2, 2):
-            which = (row - blocks.rows[0]) // STEP + down, (column - blocks.columns[0]) // STEP + across
+            which = (row - blocks.rows[0]) // step + down, (column - blocks.columns[0]) // step + across
             place = (row, column) + moved[which]
             assert (place >= 0).all()
             assert hole[tuple(place)] == 0

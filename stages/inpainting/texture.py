@@ -9,6 +9,7 @@ offsets for image completion, 2012).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import cv2
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from pipeline.frame import Image
 from stages.inpainting.grain import noise_of
 
-STEP = 8  # pixels from one block to the next; it reaches as far to each side, so that a pixel lies in four
+STEPS = (8, 16, 32, 64)  # pixels from one block to the next; it reaches as far to each side: a pixel lies in four
+MOST = 2_000_000  # pairs that are compared: the first step with fewer is taken
 FINER = 3.0  # deviation in pixels of the blur that tells detail from the rest
 AMOUNT = 0.4  # of what is lacking: detail that is elsewhere in truth costs likeness
 FAR = 0.001  # by which a block a step away is the less alike, in shares of the picture's variance
@@ -36,46 +38,58 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class _Blocks:
-    """A grid fixed to the picture. `rows`, `columns`: the blocks' middles in the crop; `asking` [N, 2] and `known`
-    [M, 2]: where in the grid those are that a hole touches, and those that are known as a whole; `first`: the number
-    of its first block, in steps from the picture's corner, down and across in sum."""
+    """A grid fixed to the picture, `step` pixels apart. `rows`, `columns`: the blocks' middles in the crop; `asking`
+    [N, 2] and `known` [M, 2]: where in the grid those are that a hole touches, and those that are known as a whole;
+    `first`: the number of its first block, in steps from the picture's corner, down and across in sum."""
 
+    step: int
     rows: Places
     columns: Places
     asking: Places
     known: Places
     first: int
 
+    @property
+    def pairs(self) -> int:
+        return len(self.asking) * len(self.known)
+
 
 def carry(result: Image, hole: Image, x: int, y: int) -> None:
     """Add to `result` uint8 [h, w, 3], whose left upper corner is at (x, y) of the picture, inside `hole` uint8 [h, w]
     what it lacks there in detail compared to places outside that are alike. In place."""
-    blocks = _blocks(hole, x, y)
+    blocks = _fine_enough(hole, x, y)
     if len(blocks.known) < FEW or not len(blocks.asking):
         return
     picture = result.astype(np.float32)
-    moved = STEP * _agreed(_unlike(picture, hole, blocks), blocks)
+    moved = blocks.step * _agreed(_unlike(picture, hole, blocks), blocks)
     left, top, wide, tall = cv2.boundingRect(hole)
     inside = slice(top, top + tall), slice(left, left + wide)
     detail = picture - cv2.GaussianBlur(picture, (0, 0), FINER)
     carried = _carried(detail, moved, blocks, inside)
     noise = noise_of(result, cv2.bitwise_not(hole))
-    carried *= _lacking(detail[inside], carried, hole[inside], noise)[..., None]
+    carried *= _lacking(detail[inside], carried, hole[inside], noise, blocks.step)[..., None]
     cv2.copyTo(np.clip(np.rint(picture[inside] + carried), 0, 255).astype(np.uint8), hole[inside], result[inside])
 
 
-def _blocks(hole: Image, x: int, y: int) -> _Blocks:
+def _fine_enough(hole: Image, x: int, y: int) -> _Blocks:
+    """The finest grid that can be paid."""
+    *finer, coarsest = (partial(_blocks, hole, x, y, step) for step in STEPS)
+    return next((found for grid in finer if (found := grid()).pairs < MOST), None) or coarsest()
+
+
+def _blocks(hole: Image, x: int, y: int, step: int) -> _Blocks:
     rows, columns = (
-        STEP * np.arange((size - 1 + start % STEP) // STEP + 2) - start % STEP
+        step * np.arange((size - 1 + start % step) // step + 2) - start % step
         for size, start in zip(hole.shape, (y, x), strict=True)
     )
     sums = cv2.integral((hole > 0).astype(np.uint8))
-    above, below = (np.clip(rows + side, 0, hole.shape[0]) for side in (-STEP, STEP))
-    before, behind = (np.clip(columns + side, 0, hole.shape[1]) for side in (-STEP, STEP))
+    above, below = (np.clip(rows + side, 0, hole.shape[0]) for side in (-step, step))
+    before, behind = (np.clip(columns + side, 0, hole.shape[1]) for side in (-step, step))
     corners = [sums[np.ix_(one, other)] for one, other in product((below, above), (behind, before))]
     unknown = corners[0] - corners[1] - corners[2] + corners[3]
-    whole = (below - above == 2 * STEP)[:, None] & (behind - before == 2 * STEP)
-    return _Blocks(rows, columns, np.argwhere(unknown > 0), np.argwhere(whole & (unknown == 0)), x // STEP + y // STEP)
+    whole = (below - above == 2 * step)[:, None] & (behind - before == 2 * step)
+    asking, known = np.argwhere(unknown > 0), np.argwhere(whole & (unknown == 0))
+    return _Blocks(step, rows, columns, asking, known, x // step + y // step)
 
 
 def _unlike(picture: Floats, hole: Image, blocks: _Blocks) -> Floats:
@@ -83,7 +97,7 @@ def _unlike(picture: Floats, hole: Image, blocks: _Blocks) -> Floats:
     colours of both and of those around, squared, in shares of the picture's variance; and by how far it is."""
     usual, deviation = (figures[:, 0] for figures in cv2.meanStdDev(picture, mask=cv2.bitwise_not(hole)))
     places = (np.clip(at, 0, size - 1) for at, size in zip((blocks.rows, blocks.columns), hole.shape, strict=True))
-    cells = cv2.blur(picture, (STEP, STEP))[np.ix_(*places)] - usual
+    cells = cv2.blur(picture, (blocks.step, blocks.step))[np.ix_(*places)] - usual
     cells /= np.sqrt(len(AROUND) * max(FLAT, np.square(deviation).sum()))
     framed = np.pad(cells, ((1, 1), (1, 1), (0, 0)), "edge")
     tall, wide, _ = cells.shape
@@ -122,8 +136,8 @@ def _carried(detail: Floats, moved: Places, blocks: _Blocks, inside: tuple[slice
     """The detail [h, w, 3] that comes to lie `inside`, of the four blocks of each pixel, which fade into each other."""
     down, across = (np.arange(part.start, part.stop) for part in inside)
     past = down - blocks.rows[0], across - blocks.columns[0]
-    near = [np.divmod(pixels, STEP) for pixels in past]
-    fading = [np.cos((np.pi / 2 / STEP) * (within + 0.5)).astype(np.float32) ** 2 for _, within in near]
+    near = [np.divmod(pixels, blocks.step) for pixels in past]
+    fading = [np.cos((np.pi / 2 / blocks.step) * (within + 0.5)).astype(np.float32) ** 2 for _, within in near]
     found = np.zeros((len(down), len(across), 3), np.float32)
     for corner in product((0, 1), repeat=2):
         by = moved[np.ix_(*(block + later for (block, _), later in zip(near, corner, strict=True)))]
@@ -134,11 +148,11 @@ def _carried(detail: Floats, moved: Places, blocks: _Blocks, inside: tuple[slice
     return found
 
 
-def _lacking(own: Floats, carried: Floats, hole: Image, noise: float) -> Floats:
+def _lacking(own: Floats, carried: Floats, hole: Image, noise: float, step: int) -> Floats:
     """By what the carried detail [h, w, 3] is multiplied: where there is as much already, or it is nothing but noise
     (a deviation, in levels), by nothing."""
     inside = (hole > 0).astype(np.float32)
-    size = (2 * STEP, 2 * STEP)
+    size = (2 * step, 2 * step)
     have, there, share = (cv2.blur(part, size) for part in (_energy(own) * inside, _energy(carried) * inside, inside))
     found: Floats = AMOUNT * np.sqrt(np.clip(1 - (have + 3 * noise**2 * share) / np.maximum(there, FAINT), 0, 1))
     return found
