@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from benchmarks.infill_judge import judge
 from models.base import Image
-from stages.inpainting.texture import FEW, MOST, STEPS, _agreed, _blocks, _fine_enough, carry
+from stages.box import Box
+from stages.inpainting.finish import Finish
+from stages.inpainting.grain import noise_of
+from stages.inpainting.texture import MOST, STEPS, _agreed, _blocks, _carried, _grid, carry
 
 SIDE = 192
 HOLE = slice(64, 136), slice(56, 120)
@@ -39,7 +42,7 @@ def smoothed(picture: Image) -> Image:
 
 def carried(picture: Image, hole: Image, x: int = 0, y: int = 0) -> Image:
     made = picture.copy()
-    carry(made, hole, x, y)
+    carry(made, hole, x, y, noise_of(made, cv2.bitwise_not(hole)))
     return made
 
 
@@ -69,11 +72,6 @@ def test_each_part_takes_the_detail_of_what_has_its_colour() -> None:
     assert wall < 0.2 * lawn
 
 
-def test_a_smooth_picture_stays_as_it_is() -> None:
-    slope = np.linspace(40, 200, SIDE).astype(np.uint8)[None, :, None].repeat(SIDE, 0).repeat(3, 2)
-    assert np.array_equal(carried(slope, holed()), slope)
-
-
 def test_noise_is_no_texture() -> None:
     noisy = np.random.default_rng(4).normal(120, 5, (SIDE, SIDE, 3)).round().astype(np.uint8)
     flat = noisy.copy()
@@ -89,13 +87,15 @@ def test_where_there_is_detail_none_is_added() -> None:
     assert off[HOLE].std() < 0.5 * added[HOLE].std()
 
 
-@pytest.mark.parametrize("frame", [0, STEPS[0] // 2])
-def test_where_hardly_anything_is_known_nothing_is_added(frame: int) -> None:
+@pytest.mark.parametrize(("side", "added"), [(0, False), (12, False), (42, False), (80, True)])
+def test_where_little_is_known_nothing_is_added(side: int, added: bool) -> None:
+    """A corner of that side is: none, less than a block, nine blocks, or enough of them."""
     hole = np.full((SIDE, SIDE), 255, np.uint8)
-    hole[:frame] = hole[:, :frame] = 0
-    picture = grass(6, 120)
-    assert len(_fine_enough(hole, 0, 0).known) < FEW
-    assert np.array_equal(carried(picture, hole), picture)
+    hole[:side, :side] = 0
+    picture = np.where(hole[..., None] > 0, np.uint8(120), grass(6, 120))
+    blocks = _grid(hole, 0, 0)
+    assert (blocks is not None) == added
+    assert np.array_equal(carried(picture, hole), picture) != added
 
 
 def test_the_same_place_gets_the_same_detail_from_a_window_that_begins_elsewhere() -> None:
@@ -107,17 +107,31 @@ def test_the_same_place_gets_the_same_detail_from_a_window_that_begins_elsewhere
     assert (whole - again).std() < 0.5 * changed.std()
 
 
-def test_a_hole_however_large_takes_few_comparisons_and_gets_its_texture() -> None:
-    truth = np.tile(grass(8, 120), (5, 9, 1))
+@pytest.mark.parametrize("margin", [48, 160])
+def test_a_hole_however_large_gets_its_texture_with_what_the_stage_shows_around_it(margin: int) -> None:
+    height, width = 1000 + 2 * margin, 1500 + 2 * margin
+    rough = cv2.GaussianBlur(np.random.default_rng(8).normal(0, 1, (height, width)), (0, 0), sigmaX=1.0, sigmaY=5.0)
+    truth = np.clip(np.rint(120 + rough * (25 / rough.std())), 0, 255).astype(np.uint8)[..., None].repeat(3, 2)
     hole = np.zeros(truth.shape[:2], np.uint8)
-    hole[200:800, 400:1300] = 255
+    hole[margin:-margin, margin:-margin] = 255
     smooth = truth.copy()
     smooth[hole > 0] = 120
-    blocks = _fine_enough(hole, 0, 0)
-    assert blocks.step > STEPS[0]
-    assert blocks.pairs < MOST
+    blocks = _grid(hole, 0, 0)
+    assert blocks is not None
+    assert STEPS[0] < blocks.step
+    assert len(blocks.asking) * len(blocks.known) < 2 * MOST
     before, after = (judge(picture, truth, hole)["edges"] for picture in (smooth, carried(smooth, hole)))
     assert after < 0.7 * before
+
+
+def test_what_was_shown_inside_a_hole_has_no_part_in_it() -> None:
+    made = smoothed(grass(9, 120))
+    finished = []
+    for inside in (0, 255):
+        shown = grass(9, 120)
+        shown[HOLE] = inside
+        finished.append(Finish()(made.copy(), shown, holed(), 0, 0, light=True, texture=True, grain=True))
+    assert np.array_equal(*finished)
 
 
 @given(
@@ -129,16 +143,14 @@ def test_every_pixel_of_a_hole_is_carried_from_a_place_that_is_known(
 ) -> None:
     random = np.random.default_rng(seed)
     hole = np.zeros(size, np.uint8)
-    top, left = (random.integers(0, length - 1) for length in size)
-    cv2.rectangle(hole, (int(left), int(top)), (int(left) + 14, int(top) + 9), 255, -1)
+    top, left = (int(random.integers(0, length - 1)) for length in size)
+    cv2.rectangle(hole, (left, top), (left + 14, top + 9), 255, -1)
     blocks = _blocks(hole, *at, step)
     if not len(blocks.known):
         return
     unlike = random.random((len(blocks.asking), len(blocks.known)), np.float32)
     moved = step * _agreed(unlike, blocks)
-    for row, column in np.argwhere(hole > 0)[::7]:
-        for down, across in np.ndindex(2, 2):
-            which = (row - blocks.rows[0]) // step + down, (column - blocks.columns[0]) // step + across
-            place = (row, column) + moved[which]
-            assert (place >= 0).all()
-            assert hole[tuple(place)] == 0
+    forbidden = np.repeat((hole > 0)[..., None].astype(np.float32), 3, 2)
+    box = Box(left, top, min(left + 15, size[1]), min(top + 10, size[0]))
+    assert not _carried(forbidden, moved, blocks, box).any()
+    assert _carried(1 - forbidden, moved, blocks, box) == pytest.approx(1, abs=1e-5), "and all of it"

@@ -33,6 +33,7 @@ SMOOTH = "push-pull"  # what fills where no network does
 BEST_FIRST = ("lama", "infill", SMOOTH)  # of those that need no choice
 # Seconds for each pixel, on one core: of the frame whatever its holes, and of crops at the levels without a network.
 FRAME_S, PIXEL_S = 2e-9, {Level.PLATE: 2e-8, Level.TELEA: 3e-8, Level.SOLID: 4e-9}
+TEXTURE_S = 1.3e-7  # for each pixel, which detail takes that is carried
 
 Work = list[Crop]
 
@@ -148,6 +149,7 @@ class Inpainting(OnNetwork):
             else:
                 shrunk = self._scale(level)
                 seconds += self._price(round(height * shrunk), round(width * shrunk))
+                seconds += TEXTURE_S * height * width * self._textured(level)
         return seconds
 
     def _worth(self, height: int, width: int) -> float:
@@ -196,9 +198,10 @@ class Inpainting(OnNetwork):
             else:
                 large.append(crop)
         if large:
-            yield from self._by_model(frame, large, self._scale(level))
+            yield from self._by_model(frame, large, level)
 
-    def _by_model(self, frame: Frame, crops: Work, scale: float) -> Iterator[tuple[Box, Image]]:
+    def _by_model(self, frame: Frame, crops: Work, level: Level) -> Iterator[tuple[Box, Image]]:
+        scale = self._scale(level)
         self.context.count("inpainted_crops", len(crops))
         # A window may show a neighbour's hole: it is a hole there too, and only what is in the box is taken.
         windows = [self._window(crop.window, scale, *frame.rest.shape) for crop in crops]
@@ -211,13 +214,17 @@ class Inpainting(OnNetwork):
                 self.context.count("nan_fallback")
                 yield crop.hole, self._smoothly(frame, crop, Level.PLATE)
             else:
-                yield crop.hole, self._finished(fits[at].take(picture), *pairs[at], crop.hole, window)
+                yield crop.hole, self._finished(fits[at].take(picture), *pairs[at], crop.hole, window, level)
 
-    def _finished(self, picture: Image, shown: Image, hole: Image, box: Box, window: Box) -> Image:
+    def _finished(self, picture: Image, shown: Image, hole: Image, box: Box, window: Box, level: Level) -> Image:
         """The part of a model's answer to a window that lies in the box, fit for the picture around it."""
-        light, texture = self._is_network, self._is_network and self.texture
-        whole = self._finish(picture, shown, hole, window.x0, window.y0, light=light, texture=texture, grain=self.grain)
+        how = {"light": self._is_network, "texture": self._textured(level), "grain": self.grain}
+        whole = self._finish(picture, shown, hole, window.x0, window.y0, **how)
         return np.ascontiguousarray(_inside(box, window).of(whole))
+
+    def _textured(self, level: Level) -> bool:
+        """Whether detail is carried: it is the first thing to go where time is short."""
+        return self.texture and self._is_network and level is Level.MODEL
 
     def _smoothly(self, frame: Frame, crop: Crop, level: Level) -> Image:
         shown, hole = _cut(frame, crop.window)

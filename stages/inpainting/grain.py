@@ -25,16 +25,18 @@ class Grain:
     def __init__(self) -> None:
         self._tile = np.random.default_rng(0).standard_normal((TILE, TILE), np.float32)
 
-    def add(self, result: Image, hole: Image, x: int, y: int) -> None:
+    def add(self, result: Image, hole: Image, x: int, y: int, noise: float) -> None:
         """Add to `result` uint8 [h, w, 3], whose left upper corner is at (x, y) of the picture, inside `hole` uint8
-        [h, w] what it lacks there in noise compared to what is outside. In place."""
-        lacking = _lacking(result, hole)
+        [h, w] what it lacks there of the `noise` around it (`noise_of`). In place."""
+        if cv2.countNonZero(cv2.erode(hole, _SQUARE)) < ENOUGH:
+            return
+        lacking = min(MOST, float(np.sqrt(max(0.0, noise**2 - noise_of(result, hole) ** 2))))
         if lacking < LEAST:
             return
         rows = np.arange(y, y + hole.shape[0]) % TILE
         columns = np.arange(x, x + hole.shape[1]) % TILE
-        noise = self._tile[np.ix_(rows, columns)] * np.float32(lacking)
-        grained = np.clip(np.rint(result + noise[..., None]), 0, 255).astype(np.uint8)
+        pattern = self._tile[np.ix_(rows, columns)] * np.float32(lacking)
+        grained = np.clip(np.rint(result + pattern[..., None]), 0, 255).astype(np.uint8)
         cv2.copyTo(grained, hole, result)
 
 
@@ -46,12 +48,3 @@ def noise_of(picture: Image, where: Image) -> float:
     if np.count_nonzero(inner) < ENOUGH:
         return 0.0
     return float(np.quantile(responses[inner], _SHARE)) / (_QUANTILE * _GAIN)
-
-
-def _lacking(result: Image, hole: Image) -> float:
-    """Standard deviation of the noise to be added, in levels; 0 where it cannot be told."""
-    inside = cv2.erode(hole, _SQUARE)
-    if cv2.countNonZero(inside) < ENOUGH:
-        return 0.0
-    theirs, own = noise_of(result, cv2.bitwise_not(hole)), noise_of(result, hole)
-    return min(MOST, float(np.sqrt(max(0.0, theirs**2 - own**2))))

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 from pipeline.frame import Frame, FrameSpec, Image, Layout
 from pipeline.stage import Transform, live
 from stages.box import tight_box
-from stages.inpainting.grain import Grain
+from stages.inpainting.grain import Grain, noise_of
 from stages.inpainting.ladder import Level
 from stages.inpainting.moving import Moving
 from stages.inpainting.seam import Seam
@@ -165,7 +165,8 @@ class Plate(Transform):
         if tight is not None:
             box = tight.grown(AROUND, *self._known.shape)
             x, y = box.x0 + STRIDE[0] * frame.index, box.y0 + STRIDE[1] * frame.index
-            self._grain.add(box.of(frame.filled), np.ascontiguousarray(box.of(self._known)), x, y)
+            part, hole = box.of(frame.filled), np.ascontiguousarray(box.of(self._known))
+            self._grain.add(part, hole, x, y, noise_of(part, cv2.bitwise_not(hole)))
 
     @staticmethod
     def _best(frame: Frame) -> Frame | None:

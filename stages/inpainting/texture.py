@@ -1,7 +1,7 @@
 """Texture: gives what was invented the fine detail of places around it that look alike; knows no model and no plate.
 
-What is right on the mean is smooth: of all leaves that may be there it shows the average. Here every block takes what
-is finer than itself from a known block of like colours, preferably moved by as much as its neighbours', so that what is
+What is right on the mean is smooth: of all leaves that may be there it shows the average. Here every block takes the
+fine detail of a known block of like colours, preferably moved by as much as its neighbours', so that what is
 carried stays in one piece (after Ashikhmin, Synthesizing natural textures, 2001, and He and Sun, Statistics of patch
 offsets for image completion, 2012).
 """
@@ -9,7 +9,6 @@ offsets for image completion, 2012).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 
 import cv2
@@ -17,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.frame import Image
-from stages.inpainting.grain import noise_of
+from stages.box import Box, tight_box
 
 STEPS = (8, 16, 32, 64)  # pixels from one block to the next; it reaches as far to each side: a pixel lies in four
-MOST = 2_000_000  # pairs that are compared: the first step with fewer is taken
+MOST = 2_000_000  # pairs of blocks: the first step with fewer is taken, where there is one
+SHY = 13  # pixels a side of the square by which a hole is grown for sources: no rim, and nothing of who was masked
 FINER = 3.0  # deviation in pixels of the blur that tells detail from the rest
-AMOUNT = 0.4  # of what is lacking: detail that is elsewhere in truth costs likeness
+AMOUNT = 0.4  # of the amplitude that is lacking: detail that is elsewhere in truth costs likeness
 FAR = 0.001  # by which a block a step away is the less alike, in shares of the picture's variance
 APART = 0.05  # the same for a neighbour that is moved by something else
 ROUNDS = 6  # in which neighbours come to agree, every other block in turn
@@ -49,32 +49,35 @@ class _Blocks:
     known: Places
     first: int
 
-    @property
-    def pairs(self) -> int:
-        return len(self.asking) * len(self.known)
 
-
-def carry(result: Image, hole: Image, x: int, y: int) -> None:
+def carry(result: Image, hole: Image, x: int, y: int, noise: float) -> None:
     """Add to `result` uint8 [h, w, 3], whose left upper corner is at (x, y) of the picture, inside `hole` uint8 [h, w]
-    what it lacks there in detail compared to places outside that are alike. In place."""
-    blocks = _fine_enough(hole, x, y)
-    if len(blocks.known) < FEW or not len(blocks.asking):
+    (0 and 255) much of what it lacks there in detail compared to places outside that are alike, beyond the `noise`
+    around it (see `grain.noise_of`). In place; what is not known well enough stays as it is."""
+    blocks, box = _grid(hole, x, y), tight_box(hole)
+    if blocks is None or box is None:
         return
     picture = result.astype(np.float32)
     moved = blocks.step * _agreed(_unlike(picture, hole, blocks), blocks)
-    left, top, wide, tall = cv2.boundingRect(hole)
-    inside = slice(top, top + tall), slice(left, left + wide)
     detail = picture - cv2.GaussianBlur(picture, (0, 0), FINER)
-    carried = _carried(detail, moved, blocks, inside)
-    noise = noise_of(result, cv2.bitwise_not(hole))
+    carried = _carried(detail, moved, blocks, box)
+    inside = slice(box.y0, box.y1), slice(box.x0, box.x1)
     carried *= _lacking(detail[inside], carried, hole[inside], noise, blocks.step)[..., None]
-    cv2.copyTo(np.clip(np.rint(picture[inside] + carried), 0, 255).astype(np.uint8), hole[inside], result[inside])
+    finished = np.clip(np.rint(picture[inside] + carried), 0, 255).astype(np.uint8)
+    cv2.copyTo(finished, hole[inside], result[inside])
 
 
-def _fine_enough(hole: Image, x: int, y: int) -> _Blocks:
-    """The finest grid that can be paid."""
-    *finer, coarsest = (partial(_blocks, hole, x, y, step) for step in STEPS)
-    return next((found for grid in finer if (found := grid()).pairs < MOST), None) or coarsest()
+def _grid(hole: Image, x: int, y: int) -> _Blocks | None:
+    """The finest grid that is cheap, or else the coarsest that has enough to choose from; None where none has."""
+    last = None
+    for step in STEPS:
+        found = _blocks(hole, x, y, step)
+        if len(found.known) < FEW:
+            return last
+        last = found
+        if len(found.asking) * len(found.known) < MOST:
+            return last
+    return last
 
 
 def _blocks(hole: Image, x: int, y: int, step: int) -> _Blocks:
@@ -82,14 +85,23 @@ def _blocks(hole: Image, x: int, y: int, step: int) -> _Blocks:
         step * np.arange((size - 1 + start % step) // step + 2) - start % step
         for size, start in zip(hole.shape, (y, x), strict=True)
     )
-    sums = cv2.integral((hole > 0).astype(np.uint8))
     above, below = (np.clip(rows + side, 0, hole.shape[0]) for side in (-step, step))
     before, behind = (np.clip(columns + side, 0, hole.shape[1]) for side in (-step, step))
-    corners = [sums[np.ix_(one, other)] for one, other in product((below, above), (behind, before))]
-    unknown = corners[0] - corners[1] - corners[2] + corners[3]
+    held, near = (
+        _sums(mask, (above, below), (before, behind))
+        for mask in (hole, cv2.dilate(hole, np.ones((SHY, SHY), np.uint8)))
+    )
     whole = (below - above == 2 * step)[:, None] & (behind - before == 2 * step)
-    asking, known = np.argwhere(unknown > 0), np.argwhere(whole & (unknown == 0))
+    asking, known = np.argwhere(held > 0), np.argwhere(whole & (near == 0))
     return _Blocks(step, rows, columns, asking, known, x // step + y // step)
+
+
+def _sums(mask: Image, rows: tuple[Places, Places], columns: tuple[Places, Places]) -> Places:
+    """How much of `mask` is set in each of the blocks [R, C] from the first to the second of their rows and columns."""
+    table = cv2.integral((mask > 0).astype(np.uint8))
+    corners = [table[np.ix_(row, column)] for row, column in product(rows, columns)]
+    found: Places = corners[0] - corners[1] - corners[2] + corners[3]
+    return found
 
 
 def _unlike(picture: Floats, hole: Image, blocks: _Blocks) -> Floats:
@@ -132,9 +144,10 @@ def _agreed(unlike: Floats, blocks: _Blocks) -> Places:
     return moved[1:-1, 1:-1]
 
 
-def _carried(detail: Floats, moved: Places, blocks: _Blocks, inside: tuple[slice, slice]) -> Floats:
-    """The detail [h, w, 3] that comes to lie `inside`, of the four blocks of each pixel, which fade into each other."""
-    down, across = (np.arange(part.start, part.stop) for part in inside)
+def _carried(detail: Floats, moved: Places, blocks: _Blocks, box: Box) -> Floats:
+    """The detail [h, w, 3] that comes to lie in the box: of the four blocks of each pixel, which fade into each
+    other."""
+    down, across = np.arange(box.y0, box.y1), np.arange(box.x0, box.x1)
     past = down - blocks.rows[0], across - blocks.columns[0]
     near = [np.divmod(pixels, blocks.step) for pixels in past]
     fading = [np.cos((np.pi / 2 / blocks.step) * (within + 0.5)).astype(np.float32) ** 2 for _, within in near]
