@@ -1,4 +1,5 @@
-# `make demo` and `make test` need nothing but Python 3.11 and the package registries.
+# `make demo` and `make test` need nothing but Python 3.11, libGL, GLib and the package registries.
+# TORCH_INDEX: where torch comes from instead, such as https://download.pytorch.org/whl/cpu for a machine without a GPU.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -18,7 +19,7 @@ install: $(READY)  ## Create .venv and install everything, once
 # torch stands on a line of its own, first: any other order may fetch gigabytes of a build for a GPU that is not there.
 $(READY): constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torchvision==0.28.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,openvino,onnx,web,tui,cluster,codec,bench,docs,dev]'
 	touch $(READY)

@@ -59,7 +59,8 @@ def shown(content: Content) -> set[str]:
 
 def _files(content: Content) -> Iterator[str]:
     yield "## Through the command line, detector and all\n"
-    yield f"`cleanplate run remove-people`. *Usual*: frames/s of `benchmarks.baseline`, LaMa: {content['lama']}.\n"
+    how = "`cleanplate run remove-people --set output.codec=ffv1`"
+    yield f"{how}. *Usual*: frames/s of `benchmarks.baseline`, LaMa: {content['lama']}.\n"
     rows = [
         [name, *_asked(clip, "inside_db", "≥"), f"{clip['outside_db']:.1f}", *_asked(clip, "flicker", "≤"),
          f"{clip['fps']:.1f}", f"{clip['usual_fps']:.2f}", f"{clip['fps'] / clip['usual_fps']:.0f}",

@@ -19,7 +19,7 @@ PLOTS = PAGE.parent / "performance"
 HEAD = """# Performance
 
 Made by `make bench` from `benchmarks/results/*.json`; nothing here is typed by hand. Every figure is that of the
-machine named beside it. Ratios travel to other machines, frames per second do not.
+machine named beside it; on another one ratios differ too, where one way gains more from its processor than another.
 """
 
 
