@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +16,7 @@ from models.codec_picture import enlarged as pixels_of
 from models.codec_plan import Plan
 from models.codec_steps import BLOCK, step
 from models.codec_thumbnail import drawn, means, rounded
+from models.device import has_half
 from models.finite import demand_finite
 
 DEAD = 0.38  # is added before rounding down: less than a half makes nothing of what costs more than it helps
@@ -93,12 +92,6 @@ class Drawing:
     def _tensor(self, blocks: NDArray[np.generic]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(blocks)).to(self._device, torch.float32)
         return tensor[None, None] if blocks.ndim == 2 else tensor[None]
-
-
-def has_half() -> bool:
-    """Does the processor multiply bfloat16 itself?"""
-    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def padded(image: Image) -> Image:

@@ -178,9 +178,17 @@ def test_the_number_format_follows_what_the_gpu_can_do(
         choose("cuda:2")
 
 
-@pytest.mark.parametrize(("amx", "chosen"), [(True, torch.bfloat16), (False, torch.float32)])
+@pytest.mark.parametrize(
+    ("able", "chosen"),
+    [
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": False}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
 def test_the_number_format_follows_what_the_processor_can_do(
-    amx: bool, chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    able: dict[str, bool], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert choose("cpu") == (torch.device("cpu"), chosen)
